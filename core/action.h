@@ -1,0 +1,98 @@
+/**
+ * @file action.h  The one door for everything that is asked of a call
+ *
+ * A bot's reply, a verb of the call object, a route and a control client all
+ * become a `struct action`. One table (action_fields) says which fields an
+ * action has; action_parse() validates a plain map by it and nothing else
+ * does. The executor is the call: call_act().
+ */
+#ifndef TANDEM_ACTION_H
+#define TANDEM_ACTION_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "leg.h"
+
+enum action_type {
+	ACT_SAY,		/**< type "text": text                       */
+	ACT_SWITCH,		/**< hand the customer over                  */
+	ACT_HANGUP,		/**< release the customer; text said before  */
+	ACT_ANSWER,		/**< answer a call that rings                */
+	ACT_REJECT,		/**< refuse a call that rings: status        */
+	ACTIONS
+};
+
+enum switch_method { METHOD_AUTO, METHOD_REFER, METHOD_BRIDGE };
+
+/** A validated switch (contract 5.1). Strings are owned. */
+struct switch_request {
+	char *number;		/**< phoneNumber as given, or NULL           */
+	char *uri;		/**< sipUri with its "sip:", or NULL         */
+	char *channel;		/**< transferChannel, or NULL                */
+	uint64_t timeout_ms;	/**< 0: timer `agent`                        */
+	bool continue_call;
+	bool continue_recording;
+	enum switch_method method;
+	struct header *headers;	/**< custom, in the order given              */
+	unsigned header_count;
+};
+
+struct action {
+	enum action_type type;
+	char *text;		/**< SAY; owned, `len` bytes and a NUL       */
+	size_t len;
+	int status;		/**< REJECT                                  */
+	struct switch_request *sw;	/**< SWITCH; owned                   */
+	uint64_t ticket;	/**< chosen by the asker, comes back when a
+				     SAY is over; 0: nobody waits            */
+};
+
+/** Says what a refused action did wrong: one line, field first. */
+struct action_error {
+	char text[256];
+};
+
+/** One field of one action, for validation and for the documents. */
+struct action_field {
+	enum action_type action;
+	const char *name;
+	const char *type;	/**< "string", "integer|string", ...         */
+	bool built;		/**< false: refused with "not available yet" */
+	const char *doc;
+};
+
+extern const struct action_field action_fields[];
+extern const size_t action_field_count;
+
+/** Name of a reply's type ("text", "switch", "hangup"), or NULL. */
+const char *action_name(enum action_type type);
+
+/**
+ * Makes an action of a reply: a map with key `type` and the action's fields.
+ * 0, or UV_EINVAL with one precise message. On success free with
+ * action_free(). Protected headers are left out with one log line that names
+ * `call`.
+ */
+int action_parse(struct action **ap, json_t *reply, const char *call,
+		 struct action_error *err);
+
+/** The same for a switch whose fields stand inline, without `type`. */
+int action_parse_switch(struct action **ap, json_t *fields, const char *call,
+			struct action_error *err);
+
+/** A SAY of `len` bytes of `text`. */
+struct action *action_say(const char *text, size_t len, uint64_t ticket);
+struct action *action_new(enum action_type type);
+void action_free(struct action *a);		/**< NULL is allowed */
+void switch_free(struct switch_request *sw);	/**< NULL is allowed */
+
+/** Whether a header of this name must not be set by a switch (5.5). */
+bool header_is_protected(const char *name);
+
+/** Whether `name` is a token and `value` has no CR, LF or NUL. */
+bool header_is_valid(const char *name, const char *value, size_t len);
+
+#endif

@@ -1,0 +1,180 @@
+/*
+ * What was asked of a call, carried out in order: speech first, then the
+ * switch or the hang-up behind it. Everybody asks through call_act(); nothing
+ * happens before the end of the turn.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <uv.h>
+
+#include "engine_i.h"
+
+static int refuse(struct action_error *err, int rc, const char *text)
+{
+	if (err)
+		snprintf(err->text, sizeof(err->text), "%s", text);
+	return rc;
+}
+
+static void on_task(void *arg)
+{
+	call_output_run(arg);
+}
+
+static int check(struct call *c, const struct action *a,
+		 struct action_error *err)
+{
+	if (c->state >= CALL_LEAVING || c->leg_over)
+		return refuse(err, UV_ENOTCONN, "the customer is gone");
+
+	switch (a->type) {
+	case ACT_SAY:
+		if (c->state == CALL_RINGING && !c->answer_queued)
+			return refuse(err, UV_EINVAL, "text: the call is not "
+				      "answered yet (call:answer() first)");
+		return 0;
+	case ACT_SWITCH:
+		if (c->transfer)
+			return refuse(err, UV_EBUSY, "switch: a transfer is "
+				      "under way already");
+		if (c->hangup_queued)
+			return refuse(err, UV_EINVAL, "switch: the call is "
+				      "being hung up");
+		if (c->state == CALL_RINGING && !c->answer_queued)
+			return refuse(err, UV_EINVAL, "switch: a switch "
+				      "before the answer is not available in "
+				      "this version");
+		return 0;
+	case ACT_ANSWER:
+	case ACT_REJECT:
+		if (c->state != CALL_RINGING || c->answer_queued)
+			return refuse(err, UV_EINVAL, "the call is answered "
+				      "already");
+		if (a->type == ACT_REJECT &&
+		    (a->status < 400 || a->status > 699))
+			return refuse(err, UV_EINVAL, "reject: the status "
+				      "must be 400 to 699");
+		return 0;
+	default:
+		return 0;
+	}
+}
+
+int call_act(struct call *c, enum ender by, struct action *a,
+	     struct action_error *err, const char **transfer)
+{
+	struct output *o;
+	int rc = check(c, a, err);
+
+	o = rc ? NULL : calloc(1, sizeof(*o));
+	if (!o) {
+		action_free(a);
+		return rc ? rc : refuse(err, UV_ENOMEM, "no memory");
+	}
+
+	if (a->type == ACT_SWITCH) {
+		struct switch_request *sw = a->sw;
+
+		a->sw = NULL;
+		rc = transfer_new(&c->transfer, c, sw, err);
+		if (rc) {
+			action_free(a);
+			free(o);
+			return rc;
+		}
+		if (transfer)
+			*transfer = transfer_id(c->transfer);
+	}
+	if (a->type == ACT_ANSWER)
+		c->answer_queued = true;
+	if (a->type == ACT_HANGUP)
+		c->hangup_queued = true;
+	o->a = a;
+	o->by = by;
+	*c->out_tail = o;
+	c->out_tail = &o->next;
+	task_post(c->e->loop, &c->out_task, on_task, c);
+	return 0;
+}
+
+static void say(struct call *c, const struct action *a)
+{
+	const bool drop = c->transfer && transfer_started(c->transfer);
+	struct event ev;
+
+	if (drop) {
+		log_line(LOG_WARN, c->id, "speech during a transfer was "
+			 "dropped");
+	} else {
+		call_event_init(c, &ev, EV_BOT_SAY);
+		event_bytes(&ev, "text", a->text, a->len);
+		event_emit(c->e->bus, &ev);
+	}
+	/* Without media a sentence is over as soon as it is begun. */
+	if (a->ticket)
+		c->session->ops->said(c->session, a->ticket, drop);
+}
+
+static struct output *pop(struct call *c)
+{
+	struct output *o = c->out;
+
+	c->out = o->next;
+	if (!c->out)
+		c->out_tail = &c->out;
+	return o;
+}
+
+static void carry_out(struct call *c, struct output *o)
+{
+	switch (o->a->type) {
+	case ACT_SAY:
+		say(c, o->a);
+		break;
+	case ACT_SWITCH:
+		if (c->transfer)
+			transfer_start(c->transfer);
+		break;
+	case ACT_HANGUP:
+		call_hangup(c, o->by, NULL);
+		break;
+	case ACT_ANSWER:
+		call_answer(c);
+		break;
+	case ACT_REJECT:
+		call_reject(c, o->a->status, o->by);
+		break;
+	default:
+		break;
+	}
+	action_free(o->a);
+	free(o);
+}
+
+/* Speech has to wait for the customer's ACK: nobody could hear it. */
+static bool must_wait(const struct call *c)
+{
+	return c->out->a->type == ACT_SAY && c->state != CALL_UP;
+}
+
+void call_output_run(struct call *c)
+{
+	while (c->out && c->state < CALL_LEAVING && !must_wait(c))
+		carry_out(c, pop(c));
+	if (c->state >= CALL_LEAVING)
+		call_output_drop(c);
+	else if (!c->out)
+		call_settle(c);
+}
+
+void call_output_drop(struct call *c)
+{
+	while (c->out) {
+		struct output *o = pop(c);
+
+		if (o->a->ticket && c->session)
+			c->session->ops->said(c->session, o->a->ticket, true);
+		action_free(o->a);
+		free(o);
+	}
+}

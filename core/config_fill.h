@@ -1,0 +1,57 @@
+/**
+ * @file config_fill.h  From a checked tree to struct config
+ *
+ * What has the wrong type is passed over here: config_check_tree() told of it.
+ * What is wrong between keys is added: names that lead nowhere, more calls
+ * than ports.
+ */
+#ifndef TANDEM_CONFIG_FILL_H
+#define TANDEM_CONFIG_FILL_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct config;
+struct config_check;
+
+struct fill {
+	struct config *c;
+	const struct config_check *ck;
+	bool no_memory;
+};
+
+/** Room for a key's path. */
+#define PATH_SIZE 512
+
+/** Fills `c` from the tree. False: no memory. */
+bool config_fill(struct config *c, const struct config_check *ck,
+		 json_t *tree, const char *file);
+
+/** Trunks, bots and channels: what the operator names. */
+void fill_names(struct fill *f, json_t *tree);
+
+/* Memory that `no_memory` tells of when there is none. */
+char *fill_copy(struct fill *f, const char *s);
+void *fill_room(struct fill *f, size_t count, size_t size);
+
+/* Values of a table by their row in the table of keys, or its default. */
+
+/** A copy; NULL: nil, or no string. */
+char *fill_string(struct fill *f, json_t *table, const char *row);
+/** Into a buffer, "" if there is none. */
+void fill_text(json_t *table, const char *row, char *buf, size_t size);
+/** Place among `words`, or 0. */
+int fill_word(json_t *table, const char *row, const char *const *words);
+/** A whole number or a size; 0: nil. */
+uint64_t fill_whole(json_t *table, const char *row);
+/** In ms; 0: nil. */
+uint64_t fill_duration(json_t *table, const char *row);
+/** Keys of a table in byte order; the caller frees the list. */
+const char **fill_keys(struct fill *f, json_t *table, size_t *count);
+
+/** An empty table of Lua is an empty list as well. */
+bool is_empty(const json_t *v);
+
+#endif

@@ -1,0 +1,56 @@
+#include "leg.h"
+
+#include <assert.h>
+
+void leg_listen(struct leg *leg, leg_h *h, void *arg)
+{
+	leg->h = h;
+	leg->arg = arg;
+}
+
+int leg_ring(struct leg *leg, int status)
+{
+	return leg->ops->ring(leg, status);
+}
+
+int leg_answer(struct leg *leg, struct offer *offer)
+{
+	return leg->ops->answer(leg, offer);
+}
+
+int leg_reject(struct leg *leg, int status, const char *phrase,
+	       int retry_after)
+{
+	return leg->ops->reject(leg, status, phrase, retry_after);
+}
+
+int leg_offer(struct leg *leg, struct offer *offer)
+{
+	assert(offer);
+	return leg->ops->offer(leg, offer);
+}
+
+int leg_accept(struct leg *leg, struct offer *offer)
+{
+	assert(offer);
+	return leg->ops->accept(leg, offer);
+}
+
+int leg_refuse(struct leg *leg, int status)
+{
+	return leg->ops->refuse(leg, status);
+}
+
+int leg_refer(struct leg *leg, const struct leg_refer *refer)
+{
+	return leg->ops->refer(leg, refer);
+}
+
+void leg_end(struct leg *leg, const struct leg_reason *reason)
+{
+	if (!leg)
+		return;
+
+	leg->h = NULL;
+	leg->ops->end(leg, reason);
+}

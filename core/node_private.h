@@ -1,0 +1,49 @@
+/**
+ * @file node_private.h  What a node consists of; for node*.c alone
+ */
+#ifndef TANDEM_NODE_PRIVATE_H
+#define TANDEM_NODE_PRIVATE_H
+
+#include <jansson.h>
+#include <stdint.h>
+
+#include "loop.h"
+#include "node_bots.h"
+
+enum node_state {
+	NODE_RUN,	/**< takes calls                                  */
+	NODE_DRAIN,	/**< takes none, and waits for the last to end    */
+	NODE_STOP,	/**< has hung up, and waits a moment for the rest */
+	NODE_OVER,	/**< ended() was called                           */
+};
+
+struct node {
+	struct uv_loop_s *uv;
+	struct setup *setup;
+	struct config *config;
+	void (*ended)(void *arg);
+	void *arg;
+
+	enum node_state state;
+	struct timer poll;	/**< looks whether the last call is over    */
+	uint64_t deadline;	/**< loop time at which waiting has an end  */
+	uint64_t started;	/**< ms since the epoch                     */
+	char name[256];
+	char boot[16];
+
+	/* in the order they are opened */
+	struct loop *loop;
+	struct event_bus *bus;
+	struct bots bots;
+	struct sink *cdr;
+	struct media *media;
+	struct engine *engine;
+	struct signalling *signalling;
+	struct control *control;
+};
+
+/** Answers of node.info and node.stats, for struct control_options. */
+json_t *node_info(void *arg);
+json_t *node_stats(void *arg);
+
+#endif

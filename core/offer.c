@@ -1,0 +1,87 @@
+#include "offer.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+struct offer *offer_new(unsigned count)
+{
+	struct offer *o = calloc(1, sizeof(*o));
+
+	if (!o)
+		return NULL;
+
+	o->refs = 1;
+	o->count = count;
+	o->dir = DIR_SENDRECV;
+	if (count) {
+		o->codecs = calloc(count, sizeof(*o->codecs));
+		if (!o->codecs) {
+			free(o);
+			return NULL;
+		}
+	}
+	return o;
+}
+
+struct offer *offer_ref(struct offer *o)
+{
+	if (o)
+		o->refs++;
+	return o;
+}
+
+void offer_unref(struct offer *o)
+{
+	if (!o || --o->refs)
+		return;
+
+	for (unsigned i = 0; i < o->count; i++)
+		free(o->codecs[i].fmtp);
+	free(o->codecs);
+	free(o->body);
+	free(o);
+}
+
+bool codec_is(const struct codec *a, const struct codec *b)
+{
+	return a->rate == b->rate && a->channels == b->channels &&
+		!strcasecmp(a->name, b->name);
+}
+
+const struct codec *offer_find(const struct offer *o, const struct codec *c)
+{
+	for (unsigned i = 0; i < o->count; i++)
+		if (codec_is(&o->codecs[i], c))
+			return &o->codecs[i];
+	return NULL;
+}
+
+bool codec_is_auxiliary(const struct codec *c)
+{
+	return !strcasecmp(c->name, "telephone-event") ||
+		!strcasecmp(c->name, "CN");
+}
+
+static bool same_fmtp(const struct codec *a, const struct codec *b)
+{
+	return !strcmp(a->fmtp ? a->fmtp : "", b->fmtp ? b->fmtp : "");
+}
+
+bool offer_differs(const struct offer *answer, const struct offer *offered,
+		   const struct offer *chosen)
+{
+	if (strcmp(answer->addr, offered->addr) ||
+	    answer->port != offered->port || answer->dir != offered->dir)
+		return true;
+
+	for (unsigned i = 0; i < chosen->count; i++) {
+		const struct codec *a = offer_find(answer, &chosen->codecs[i]);
+		const struct codec *b = offer_find(offered,
+						   &chosen->codecs[i]);
+
+		if (a && b && (a->pt != b->pt || !same_fmtp(a, b)))
+			return true;
+	}
+	return false;
+}

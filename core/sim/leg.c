@@ -1,0 +1,465 @@
+#include "sim.h"
+
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uv.h>
+
+struct sim {
+	struct signalling s;
+	struct loop *loop;
+	struct sim_leg *legs;		/* newest first, ended ones gone */
+	int next_id;
+	int fail;
+};
+
+static struct sim_leg *of(struct leg *leg)
+{
+	return (struct sim_leg *)leg;
+}
+
+/* A plain G.711 description with a body, as a peer would send it. */
+static struct offer *plain(const char *addr, uint16_t port,
+			   enum media_dir dir)
+{
+	static const char body[] = "v=0\r\n";
+	struct offer *o = offer_new(1);
+
+	if (!o)
+		abort();
+	snprintf(o->addr, sizeof(o->addr), "%s", addr);
+	o->port = port;
+	o->dir = dir;
+	o->codecs[0] = (struct codec) {
+		.pt = 0, .channels = 1, .rate = 8000, .name = "PCMU",
+	};
+	o->len = sizeof(body) - 1;
+	o->body = malloc(sizeof(body));
+	if (!o->body)
+		abort();
+	memcpy(o->body, body, sizeof(body));
+	return o;
+}
+
+static struct offer *sdp_of(const struct sim_leg *l, enum media_dir dir)
+{
+	return plain(l->inbound ? "127.0.0.1" : "127.0.0.2",
+		     (uint16_t)(10000 + 2 * l->id), dir);
+}
+
+static enum media_dir answer_dir(const struct sim_leg *l)
+{
+	const enum media_dir d = l->to_peer ? l->to_peer->dir : DIR_SENDRECV;
+
+	return (enum media_dir)((d & 1) << 1 | (d & 2) >> 1);
+}
+
+static void keep(struct sim_leg *l, struct offer *o)
+{
+	offer_ref(o);
+	offer_unref(l->to_peer);
+	l->to_peer = o;
+}
+
+static void tell(struct sim_leg *l, const struct leg_event *ev)
+{
+	struct leg_event copy = *ev;
+
+	if (l->ended || !l->leg.h)
+		return;
+	if (!copy.phrase)
+		copy.phrase = "";
+	l->leg.h(&l->leg, &copy, l->leg.arg);
+}
+
+/* verbs */
+
+static int v_ring(struct leg *leg, int status)
+{
+	of(leg)->rung = status;
+	return 0;
+}
+
+static int v_answer(struct leg *leg, struct offer *offer)
+{
+	struct sim_leg *l = of(leg);
+
+	if (l->state != SIM_INCOMING)
+		return UV_EINVAL;
+	l->state = SIM_ANSWERED;
+	keep(l, offer);
+	return 0;
+}
+
+static int v_reject(struct leg *leg, int status, const char *phrase,
+		    int retry_after)
+{
+	struct sim_leg *l = of(leg);
+
+	(void)phrase;
+	(void)retry_after;
+	if (l->state != SIM_INCOMING)
+		return UV_EINVAL;
+	l->rejected = status;
+	l->state = SIM_OVER;
+	return 0;
+}
+
+static int v_offer(struct leg *leg, struct offer *offer)
+{
+	struct sim_leg *l = of(leg);
+
+	if (l->offering)
+		return UV_EBUSY;
+	if (l->state == SIM_OVER)
+		return UV_ENOTCONN;
+	l->offering = true;
+	keep(l, offer);
+	return 0;
+}
+
+static int v_accept(struct leg *leg, struct offer *offer)
+{
+	of(leg)->offered = false;
+	keep(of(leg), offer);
+	return 0;
+}
+
+static int v_refuse(struct leg *leg, int status)
+{
+	of(leg)->offered = false;
+	of(leg)->refused = status;
+	return 0;
+}
+
+static char *join_headers(const struct header *h, unsigned n)
+{
+	size_t size = 1;
+	char *text;
+
+	for (unsigned i = 0; i < n; i++)
+		size += strlen(h[i].name) + strlen(h[i].value) + 3;
+	text = calloc(1, size);
+	if (!text)
+		abort();
+	for (unsigned i = 0; i < n; i++) {
+		strcat(text, h[i].name);
+		strcat(text, ": ");
+		strcat(text, h[i].value);
+		strcat(text, "\n");
+	}
+	return text;
+}
+
+static int v_refer(struct leg *leg, const struct leg_refer *r)
+{
+	struct sim_leg *l = of(leg);
+
+	if (l->state == SIM_OVER)
+		return UV_ENOTCONN;
+	l->referring = l->referred = true;
+	snprintf(l->uri, sizeof(l->uri), "%s", r->uri);
+	free(l->headers);
+	l->headers = join_headers(r->headers, r->header_count);
+	return 0;
+}
+
+static void destroy(void *arg)
+{
+	struct sim_leg *l = arg;
+
+	offer_unref(l->to_peer);
+	free(l->headers);
+	free(l);
+}
+
+static void v_end(struct leg *leg, const struct leg_reason *reason)
+{
+	struct sim_leg *l = of(leg), **p = &l->sim->legs;
+
+	(void)reason;
+	if (l->ended)
+		abort();	/* the rule of leg.h: exactly once */
+	l->ended = true;
+	while (*p != l)
+		p = &(*p)->next;
+	*p = l->next;
+	loop_sweep(l->sim->loop, &l->sweep, destroy, l);
+}
+
+static const struct leg_ops ops = {
+	.ring = v_ring, .answer = v_answer, .reject = v_reject,
+	.offer = v_offer, .accept = v_accept, .refuse = v_refuse,
+	.refer = v_refer, .end = v_end,
+};
+
+static struct sim_leg *add(struct sim *s, bool inbound)
+{
+	struct sim_leg *l = calloc(1, sizeof(*l));
+
+	if (!l)
+		abort();
+	l->leg.ops = &ops;
+	l->sim = s;
+	l->inbound = inbound;
+	l->state = inbound ? SIM_INCOMING : SIM_CALLING;
+	l->id = ++s->next_id;
+	l->next = s->legs;
+	s->legs = l;
+	return l;
+}
+
+static int s_dial(struct signalling *sg, const struct leg_dial *d, leg_h *h,
+		  void *arg, struct leg **legp)
+{
+	struct sim *s = (struct sim *)sg;
+	struct sim_leg *l;
+
+	if (s->fail)
+		return s->fail;
+	l = add(s, false);
+	snprintf(l->uri, sizeof(l->uri), "%s", d->uri);
+	snprintf(l->from, sizeof(l->from), "%s", d->from_user);
+	l->headers = join_headers(d->headers, d->header_count);
+	keep(l, d->offer);
+	leg_listen(&l->leg, h, arg);
+	*legp = &l->leg;
+	return 0;
+}
+
+static void s_count(struct signalling *sg, size_t *legs, size_t *transactions)
+{
+	*legs = sim_legs((struct sim *)sg);
+	*transactions = 0;
+}
+
+static const struct signalling_ops signalling_ops = {
+	.dial = s_dial,
+	.count = s_count,
+};
+
+struct sim *sim_new(struct loop *loop)
+{
+	struct sim *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return NULL;
+	s->loop = loop;
+	s->s.ops = &signalling_ops;
+	return s;
+}
+
+void sim_free(struct sim *s)
+{
+	if (s && s->legs)
+		abort();	/* somebody forgot leg_end() */
+	free(s);
+}
+
+struct signalling *sim_signalling(struct sim *s,
+				  const struct signalling_handlers *h,
+				  void *arg)
+{
+	s->s.h = h;
+	s->s.arg = arg;
+	return &s->s;
+}
+
+void sim_fail_dials(struct sim *s, int rc)
+{
+	s->fail = rc;
+}
+
+size_t sim_legs(const struct sim *s)
+{
+	size_t n = 0;
+
+	for (const struct sim_leg *l = s->legs; l; l = l->next)
+		n++;
+	return n;
+}
+
+struct sim_leg *sim_dialled(struct sim *s, unsigned n)
+{
+	struct sim_leg *found = NULL;
+	unsigned outbound = 0;
+
+	for (struct sim_leg *l = s->legs; l; l = l->next)
+		outbound += !l->inbound;
+	/* newest first: the n-th oldest is the (outbound - 1 - n)-th */
+	for (struct sim_leg *l = s->legs; l; l = l->next) {
+		if (l->inbound)
+			continue;
+		if (--outbound == n)
+			found = l;
+	}
+	return found;
+}
+
+struct sim_leg *sim_invite(struct sim *s, const char *from, const char *to,
+			   const char *source, int *status)
+{
+	struct sockaddr_in sin;
+	struct leg_invite inv = {
+		.call_id = "sim-call", .request_user = to, .to_user = to,
+		.from_user = from, .from_display = "",
+		.from_uri = "sip:customer@127.0.0.1",
+		.source = (const struct sockaddr *)&sin, .max_forwards = 70,
+	};
+	struct sim_leg *l = add(s, true);
+	int retry_after = 0;
+
+	uv_ip4_addr(source, 5060, &sin);
+	inv.offer = sdp_of(l, DIR_SENDRECV);
+	*status = s->s.h->admit(s->s.arg, &inv, &retry_after);
+	if (*status)
+		leg_end(&l->leg, NULL);
+	else
+		s->s.h->invite(s->s.arg, &l->leg, &inv);
+	offer_unref(inv.offer);
+	return *status ? NULL : l;
+}
+
+/* what peers do */
+
+void sim_ack(struct sim_leg *l)
+{
+	if (l->state != SIM_ANSWERED)
+		return;
+	l->state = SIM_UP;
+	tell(l, &(struct leg_event) { .type = LEG_ACKED });
+}
+
+void sim_progress(struct sim_leg *l, int status)
+{
+	if (l->state == SIM_CALLING)
+		tell(l, &(struct leg_event) {
+			.type = LEG_PROGRESS, .status = status });
+}
+
+void sim_answer(struct sim_leg *l)
+{
+	struct offer *o;
+
+	if (l->state != SIM_CALLING)
+		return;
+	l->state = SIM_UP;
+	o = sdp_of(l, answer_dir(l));
+	tell(l, &(struct leg_event) {
+		.type = LEG_ANSWERED, .status = 200, .offer = o });
+	offer_unref(o);
+}
+
+void sim_reject(struct sim_leg *l, int status)
+{
+	if (l->state != SIM_CALLING)
+		return;
+	l->state = SIM_OVER;
+	tell(l, &(struct leg_event) {
+		.type = LEG_REJECTED, .status = status });
+}
+
+void sim_unreachable(struct sim_leg *l)
+{
+	if (l->state != SIM_CALLING)
+		return;
+	l->state = SIM_OVER;
+	tell(l, &(struct leg_event) {
+		.type = LEG_REJECTED, .cause = LEG_CAUSE_UNREACHABLE });
+}
+
+void sim_bye(struct sim_leg *l)
+{
+	enum leg_cause cause = LEG_CAUSE_BYE;
+
+	if (l->state == SIM_OVER || l->state == SIM_CALLING)
+		return;
+	if (l->state == SIM_INCOMING)
+		cause = LEG_CAUSE_CANCEL;
+	l->state = SIM_OVER;
+	tell(l, &(struct leg_event) { .type = LEG_ENDED, .cause = cause });
+}
+
+static void offer_done(struct sim_leg *l, int status, struct offer *o)
+{
+	if (!l->offering) {
+		offer_unref(o);
+		return;
+	}
+	l->offering = false;
+	tell(l, &(struct leg_event) {
+		.type = LEG_OFFER_DONE, .status = status, .offer = o });
+	offer_unref(o);
+	if ((status == 481 || status == 408) && l->state != SIM_OVER) {
+		l->state = SIM_OVER;
+		tell(l, &(struct leg_event) {
+			.type = LEG_ENDED, .cause = LEG_CAUSE_DEAD });
+	}
+}
+
+void sim_offer_done(struct sim_leg *l, int status)
+{
+	offer_done(l, status, status >= 200 && status < 300
+		   ? sdp_of(l, answer_dir(l)) : NULL);
+}
+
+void sim_offer_differs(struct sim_leg *l)
+{
+	struct offer *o = sdp_of(l, answer_dir(l));
+
+	o->port = (uint16_t)(o->port + 1000);
+	offer_done(l, 200, o);
+}
+
+void sim_reinvite(struct sim_leg *l, enum media_dir dir)
+{
+	struct offer *o;
+
+	/* A leg with a re-INVITE under way answers 491 by itself. */
+	if (l->state != SIM_UP || l->offered || l->offering)
+		return;
+	l->offered = true;
+	o = sdp_of(l, dir);
+	tell(l, &(struct leg_event) { .type = LEG_OFFER, .offer = o });
+	offer_unref(o);
+}
+
+void sim_refer_done(struct sim_leg *l, int status, bool no_sub)
+{
+	if (!l->referring)
+		return;
+	l->referring = false;
+	tell(l, &(struct leg_event) {
+		.type = LEG_REFER_DONE, .status = status, .no_sub = no_sub });
+	if (status == 481 && l->state != SIM_OVER) {
+		l->state = SIM_OVER;
+		tell(l, &(struct leg_event) {
+			.type = LEG_ENDED, .cause = LEG_CAUSE_DEAD });
+	}
+}
+
+void sim_notify(struct sim_leg *l, int status, bool terminated)
+{
+	if (l->referred)
+		tell(l, &(struct leg_event) {
+			.type = LEG_NOTIFY, .status = status,
+			.terminated = terminated, .text = "" });
+}
+
+void sim_text(struct sim_leg *l, const char *text)
+{
+	if (l->state == SIM_UP)
+		tell(l, &(struct leg_event) {
+			.type = LEG_TEXT, .text = text,
+			.len = strlen(text) });
+}
+
+void sim_digit(struct sim_leg *l, char digit)
+{
+	const char text[] = { digit, '\0' };
+
+	if (l->state == SIM_UP)
+		tell(l, &(struct leg_event) {
+			.type = LEG_DIGIT, .text = text, .len = 1 });
+}

@@ -1,0 +1,92 @@
+/**
+ * @file sim.h  Simulated signalling: legs without a wire, on any clock
+ *
+ * Implements leg.h so that the engine cannot tell. The owner of the
+ * simulation plays the peers: it injects what a peer does and sees what the
+ * engine asked of each leg. Injected events reach the engine at once; what
+ * the engine does in return is recorded in the leg's last_* fields.
+ */
+#ifndef TANDEM_SIM_H
+#define TANDEM_SIM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/leg.h"
+#include "core/loop.h"
+
+struct sim;
+
+enum sim_state {
+	SIM_INCOMING,	/**< INVITE came in, not answered                */
+	SIM_ANSWERED,	/**< answered by the engine, ACK to come         */
+	SIM_CALLING,	/**< the engine's INVITE, not answered           */
+	SIM_UP,		/**< established                                 */
+	SIM_OVER,	/**< ended by the peer, refused or rejected      */
+};
+
+/** One leg as its peer sees it. Fields are the simulation's to read. */
+struct sim_leg {
+	struct leg leg;		/**< head, as leg.h wants it             */
+	struct sim *sim;
+	struct sim_leg *next;
+	struct task sweep;
+	enum sim_state state;
+	bool inbound;
+	bool ended;		/**< leg_end() was called                */
+	int rejected;		/**< status of leg_reject(), or 0        */
+	int rung;		/**< status of leg_ring(), or 0          */
+	bool offering;		/**< a re-INVITE of the engine's is open */
+	bool offered;		/**< a re-INVITE of the peer's is open   */
+	bool referring;		/**< REFER sent, not answered            */
+	bool referred;		/**< REFER sent: NOTIFY may come         */
+	struct offer *to_peer;	/**< last SDP the engine sent            */
+	char uri[512];		/**< dialled, or Refer-To                */
+	char *headers;		/**< "Name: value\n" of dial or REFER    */
+	char from[128];		/**< From user of a dial                 */
+	int refused;		/**< status of leg_refuse()              */
+	int id;			/**< 1, 2, ... in order of creation      */
+};
+
+struct sim *sim_new(struct loop *loop);
+
+/** Every leg must have been ended. */
+void sim_free(struct sim *s);
+
+/** What to give the engine; set h and arg as a real one would have them. */
+struct signalling *sim_signalling(struct sim *s,
+				  const struct signalling_handlers *h,
+				  void *arg);
+
+/** Refuses every dial with this UV_E* from now on; 0: no more. */
+void sim_fail_dials(struct sim *s, int rc);
+
+/** Legs the engine has not ended yet; 0 is what a test wants to see. */
+size_t sim_legs(const struct sim *s);
+
+/** The n-th leg the engine dialled (from 0) that is still there, or NULL. */
+struct sim_leg *sim_dialled(struct sim *s, unsigned n);
+
+/**
+ * A customer calls. NULL and `*status` if refused without state. The INVITE's
+ * offer is a plain sendrecv G.711 at `addr`:`port` (addr NULL: no SDP).
+ */
+struct sim_leg *sim_invite(struct sim *s, const char *from, const char *to,
+			   const char *source, int *status);
+
+/* What peers do; each is ignored where the leg cannot have it. */
+void sim_ack(struct sim_leg *l);
+void sim_progress(struct sim_leg *l, int status);
+void sim_answer(struct sim_leg *l);
+void sim_reject(struct sim_leg *l, int status);
+void sim_unreachable(struct sim_leg *l);
+void sim_bye(struct sim_leg *l);
+void sim_offer_done(struct sim_leg *l, int status);	/* to a re-INVITE */
+void sim_offer_differs(struct sim_leg *l);	/* 200 with another port */
+void sim_reinvite(struct sim_leg *l, enum media_dir dir);
+void sim_refer_done(struct sim_leg *l, int status, bool no_sub);
+void sim_notify(struct sim_leg *l, int status, bool terminated);
+void sim_text(struct sim_leg *l, const char *text);
+void sim_digit(struct sim_leg *l, char digit);
+
+#endif

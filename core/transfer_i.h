@@ -1,0 +1,135 @@
+/**
+ * @file transfer_i.h  Inside a transfer: transfer.c, refer.c and bridge.c
+ */
+#ifndef TANDEM_TRANSFER_I_H
+#define TANDEM_TRANSFER_I_H
+
+#include "attempt.h"
+#include "bot.h"
+#include "engine_i.h"
+#include "reason.h"
+
+enum transfer_state {
+	TR_QUEUED,	/* speech before it is not over yet               */
+	TR_WAIT,	/* the customer's ACK is awaited                  */
+	/* REFER */
+	TR_REFER,	/* sent; timer refer_response                     */
+	TR_EARLY,	/* a NOTIFY has overtaken its 2xx (case R2)       */
+	TR_ACCEPTED,	/* 2xx, no NOTIFY yet; timer refer_outcome        */
+	TR_NOTIFIED,	/* timeout + timer refer_final                    */
+	TR_GRACE,	/* BYE came; timer refer_grace (cases R4, R8)     */
+	/* bridge */
+	TR_DIAL,	/* an attempt runs; its timers                    */
+	TR_JOIN,	/* re-INVITE to the customer; timer join          */
+	TR_REJOIN,	/* re-INVITE to the agent; timer join             */
+	TR_TALK,	/* joined: no timer but call_duration             */
+	TR_UNJOIN,	/* agent left during TR_JOIN: its answer awaited  */
+	TR_RETURN,	/* re-INVITE back to the node; timer join         */
+	TR_OVER,
+	TRANSFER_STATES
+};
+
+enum transfer_event {
+	TE_WAIT,	/* go, but the customer's ACK is still to come    */
+	TE_REFER,	/* go, by REFER                                   */
+	TE_BRIDGE,	/* go, by a bridge; also the fallback of "auto"   */
+	TE_ACCEPT,	/* 2xx to REFER                                   */
+	TE_REFUSE,	/* REFER is over without a subscription           */
+	TE_NOTE,	/* NOTIFY of progress                             */
+	TE_DONE,	/* NOTIFY of success                              */
+	TE_LOSE,	/* NOTIFY of failure, or the end of the subscription */
+	TE_EXPIRE,	/* the state's timer                              */
+	TE_GONE,	/* the customer left                              */
+	TE_ABANDON,	/* bot, control or node ends it                   */
+	TE_ANSWER,	/* the agent answered                             */
+	TE_FAIL,	/* the attempt failed                             */
+	TE_LEFT,	/* the agent's leg ended                          */
+	TE_RELEASE,	/* the same, and the customer need not come back  */
+	TE_SAME,	/* re-INVITE answered, as wished                  */
+	TE_DIFFER,	/* answered, but with another SDP than offered    */
+	TE_BREAK,	/* re-INVITE refused                              */
+	TRANSFER_EVENTS
+};
+
+struct transfer {
+	struct call *call;
+	char id[ID_MAX];
+	char attempt_id[ID_MAX];
+	char leg_id[ID_MAX];
+	struct switch_request *sw;
+	enum transfer_state state;
+	enum switch_method method;	/* resolved: refer or bridge      */
+	bool started;			/* transfer.started was raised    */
+	bool may_fall_back;
+	enum timer_id waiting;		/* name of the state's timer      */
+	bool return_failed;		/* the customer is to be released */
+	const struct trunk *trunk;	/* lends identity; may be NULL    */
+	char uri[512];			/* Refer-To or Request-URI        */
+	char host[64];			/* of uri                         */
+	char number[129];		/* for status.number              */
+	struct timer timer;		/* of the state                   */
+	struct timer bound;		/* timer transfer                 */
+	struct task sweep;
+
+	/* REFER */
+	bool accepted, notified, bye;
+	uint64_t accepted_at, notified_at, bye_at;	/* loop_now()     */
+
+	/* bridge */
+	struct attempt *attempt;
+	struct leg *agent;
+	struct offer *offered;		/* what the agent was offered     */
+	struct offer *agent_sdp;	/* its answer, then its last      */
+	struct leg *relay;		/* leg whose change is carried over */
+	struct offer *relay_offer;
+	bool joined;			/* the join was done              */
+	uint64_t joined_at;		/* loop_now()                     */
+
+	/* the outcome: the first reason to end it wins */
+	enum reason reason;
+	bool success;
+	bool hangup;
+	enum ender ender;
+	int status;
+	char phrase[64];
+	uint64_t ring_ms, talk_ms;
+	json_t *attempts;
+	json_t *details;
+	struct transfer_outcome outcome;
+};
+
+/** Why a transition ends the transfer; the first one that does, wins. */
+struct transfer_end {
+	enum reason reason;
+	bool success;
+	bool hangup;
+	enum ender by;
+	int status;
+	const char *phrase;
+};
+
+/* transfer.c */
+/** Takes the transition; `end` (may be NULL) counts only if there is one. */
+void transfer_step(struct transfer *t, enum transfer_event event,
+		   const struct transfer_end *end);
+void transfer_progress(struct transfer *t, const char *phase, int status,
+		       const char *phrase);
+void transfer_log_attempt(struct transfer *t, enum reason reason, int status,
+			  const char *phrase, uint64_t ring_ms);
+/** What the switch's timeout comes to, ms. */
+uint64_t transfer_timeout(const struct transfer *t);
+/** Starts the state's timer. */
+void transfer_wait(struct transfer *t, enum timer_id id);
+
+/* refer.c: what happens on entering its states, and what the wire says */
+void refer_enter(struct transfer *t);
+bool refer_customer(struct transfer *t, const struct leg_event *ev);
+void refer_expire(struct transfer *t);
+
+/* bridge.c: likewise */
+void bridge_enter(struct transfer *t, enum transfer_state from);
+bool bridge_customer(struct transfer *t, const struct leg_event *ev);
+void bridge_expire(struct transfer *t);
+void bridge_close(struct transfer *t);
+
+#endif

@@ -1,0 +1,150 @@
+/* Timers, tasks and the sweep, on the virtual and on the real clock. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <cmocka.h>
+#include <uv.h>
+
+#include "core/loop.h"
+
+static int order[8];
+static int seen;
+
+static void note(void *arg)
+{
+	order[seen++ & 7] = *(int *)arg;
+}
+
+static void timers_fire_in_order(void **state)
+{
+	struct loop *l = loop_new_virtual(1000, 1);
+	struct timer t[4];
+	int id[4] = { 0, 1, 2, 3 };
+
+	(void)state;
+	seen = 0;
+	for (int i = 0; i < 4; i++)
+		timer_init(&t[i], l, note, &id[i]);
+	timer_start(&t[0], 30);
+	timer_start(&t[1], 10);
+	timer_start(&t[2], 20);
+	timer_start(&t[3], 10);
+	assert_int_equal(loop_timers(l), 4);
+	assert_int_equal(loop_next(l), 10);
+	timer_stop(&t[2]);
+	loop_advance(l, 29);
+	assert_int_equal(seen, 2);
+	assert_int_equal(order[0], 1);	/* equal times: as started */
+	assert_int_equal(order[1], 3);
+	loop_advance(l, 1);
+	assert_int_equal(order[2], 0);
+	assert_int_equal(loop_now(l), 30);
+	assert_int_equal(loop_wall(l), 1030);
+	assert_int_equal(loop_timers(l), 0);
+	loop_free(l);
+}
+
+static void many_timers_keep_their_order(void **state)
+{
+	enum { N = 2000 };
+	struct loop *l = loop_new_virtual(0, 7);
+	struct timer *t = calloc(N, sizeof(*t));
+	int id = 0;
+	uint64_t last = 0;
+
+	(void)state;
+	seen = 0;
+	for (int i = 0; i < N; i++) {
+		timer_init(&t[i], l, note, &id);
+		timer_start(&t[i], loop_random(l) % 1000);
+	}
+	for (int i = 0; i < N; i += 3)
+		timer_stop(&t[i]);
+	for (int i = 0; i < N; i += 6)
+		timer_start(&t[i], loop_random(l) % 1000);
+	while (loop_timers(l)) {
+		const uint64_t next = loop_next(l);
+
+		loop_advance(l, next);
+		assert_true(loop_now(l) >= last);
+		last = loop_now(l);
+	}
+	assert_int_equal(seen, N - (N + 2) / 3 + (N + 5) / 6);
+	free(t);
+	loop_free(l);
+}
+
+static struct loop *tl;
+static struct task second;
+static int two = 2;
+
+static void post_another(void *arg)
+{
+	note(arg);
+	task_post(tl, &second, note, &two);
+}
+
+static void tasks_run_before_the_sweep(void **state)
+{
+	static int one = 1, three = 3;
+	struct task first = { 0 }, sweep = { 0 }, taken = { 0 };
+
+	(void)state;
+	seen = 0;
+	tl = loop_new_virtual(0, 1);
+	loop_sweep(tl, &sweep, note, &three);
+	task_post(tl, &first, post_another, &one);
+	task_post(tl, &first, note, &three);	/* posted already */
+	task_post(tl, &taken, note, &three);
+	task_cancel(tl, &taken);
+	loop_turn(tl);
+	assert_int_equal(seen, 3);
+	assert_int_equal(order[0], 1);
+	assert_int_equal(order[1], 2);
+	assert_int_equal(order[2], 3);
+	loop_free(tl);
+}
+
+static void stop(void *arg)
+{
+	uv_stop(arg);
+}
+
+static void from_task(void *arg)
+{
+	timer_start(arg, 5);
+}
+
+static void real_clock(void **state)
+{
+	uv_loop_t uv;
+	struct loop *l;
+	struct timer t;
+	struct task task = { 0 };
+
+	(void)state;
+	uv_loop_init(&uv);
+	l = loop_new(&uv);
+	timer_init(&t, l, stop, &uv);
+	/* The task runs although nothing else wakes the loop. */
+	task_post(l, &task, from_task, &t);
+	uv_run(&uv, UV_RUN_DEFAULT);
+	assert_false(timer_running(&t));
+	loop_free(l);
+	uv_run(&uv, UV_RUN_DEFAULT);
+	assert_int_equal(uv_loop_close(&uv), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(timers_fire_in_order),
+		cmocka_unit_test(many_timers_keep_their_order),
+		cmocka_unit_test(tasks_run_before_the_sweep),
+		cmocka_unit_test(real_clock),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
