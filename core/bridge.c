@@ -123,6 +123,11 @@ static void join(struct transfer *t)
 	attempt_close(t->attempt, NULL);
 	t->attempt = NULL;
 	transfer_wait(t, TIMER_JOIN);
+	if (!t->agent_sdp || !t->agent_sdp->port) {
+		join_failed(t, TE_BREAK, 0, NULL, "the agent's answer has no "
+			    "audio");
+		return;
+	}
 	if (!call_media_direct(c, t->trunk, t->agent_sdp, t->host)) {
 		join_failed(t, TE_BREAK, 0, NULL, "media cannot go directly, "
 			    "and this version has no relay");

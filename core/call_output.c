@@ -82,6 +82,8 @@ int call_act(struct call *c, enum ender by, struct action *a,
 			free(o);
 			return rc;
 		}
+		/* Whether the call ends behind it is now this one's say. */
+		c->end_when_idle = false;
 		if (transfer)
 			*transfer = transfer_id(c->transfer);
 	}

@@ -148,18 +148,21 @@ json_t *engine_stats(struct engine *e)
 struct entry {
 	const struct trunk *trunk;
 	struct channel *channel;
+	const char *name;
 	struct bot *bot;
 };
 
-static void overload(struct engine *e, const char *reason)
+/* Tells that calls are refused; once a second is enough to know it. */
+static void overload(struct engine *e, enum event_type type, const char *bot,
+		     const char *reason)
 {
 	const uint64_t now = loop_now(e->loop);
-	struct event ev = { .type = EV_OVERLOAD };
+	struct event ev = { .type = type };
 
-	/* One event a second is enough to know it. */
 	if (e->overload_at && now - e->overload_at < 1000)
 		return;
 	e->overload_at = now ? now : 1;
+	event_string(&ev, "bot", bot);
 	event_emit(e->bus, &ev);
 	log_warn("new calls are refused: %s", reason);
 }
@@ -185,15 +188,13 @@ static bool take_token(struct engine *e)
 static int find_entry(struct engine *e, const struct leg_invite *inv,
 		      struct entry *en)
 {
-	const char *name;
-
 	en->trunk = config_trunk_by_source(e->config, inv->source);
 	if (!en->trunk && !e->config->accept_any)
 		return 403;
 	en->channel = config_channel_for(e->config, en->trunk,
 					 inv->request_user);
-	name = en->channel ? en->channel->bot : e->config->default_bot;
-	en->bot = name ? e->bot(e->arg, name) : NULL;
+	en->name = en->channel ? en->channel->bot : e->config->default_bot;
+	en->bot = en->name ? e->bot(e->arg, en->name) : NULL;
 	return en->bot ? 0 : 404;
 }
 
@@ -223,7 +224,8 @@ static int on_admit(void *arg, const struct leg_invite *inv, int *retry_after)
 	if ((e->config->calls && e->calls >= e->config->calls) ||
 	    !take_token(e)) {
 		*retry_after = 5;
-		overload(e, e->calls >= e->config->calls && e->config->calls
+		overload(e, EV_OVERLOAD, NULL,
+			 e->config->calls && e->calls >= e->config->calls
 			 ? "limits.calls is reached"
 			 : "limits.cps is reached");
 		return refuse(e, 503);
@@ -245,6 +247,9 @@ static void on_invite(void *arg, struct leg *leg,
 	if (!rc)
 		return;
 
+	if (rc == UV_ENOMEM)
+		overload(e, EV_BOT_LIMIT, en.name, "limits.bot_memory is "
+			 "reached");
 	log_warn("a call from %s cannot be taken: %s", inv->from_uri,
 		 uv_strerror(rc));
 	leg_reject(leg, status ? status : 503, NULL, status ? 0 : 5);

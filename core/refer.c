@@ -30,7 +30,6 @@ static void send_refer(struct transfer *t)
 		.reason = REASON_REFER_REJECTED, .by = BY_NODE,
 	};
 
-	transfer_progress(t, "dialing", 0, NULL);
 	transfer_wait(t, TIMER_REFER_RESPONSE);
 	if (call_refer(t->call, t->sw, t->uri))
 		give_up(t, &failed);

@@ -1,0 +1,104 @@
+#include "node_private.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "bot.h"
+#include "config.h"
+#include "engine.h"
+#include "event.h"
+#include "log.h"
+#include "sink.h"
+#include "sip/sip.h"
+
+static json_t *listens(const struct node *n)
+{
+	const struct config *c = n->config;
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < c->listen_count; i++) {
+		const struct listen *l = &c->listen[i];
+
+		json_array_append_new(list, json_sprintf("%s:%s:%d",
+			l->transport, l->host,
+			(int)sip_port(n->signalling, i)));
+	}
+	return list;
+}
+
+static json_t *bot_names(const struct node *n)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < n->config->bot_count; i++)
+		json_array_append_new(list,
+				      json_string(n->config->bots[i].name));
+	return list;
+}
+
+json_t *node_info(void *arg)
+{
+	const struct node *n = arg;
+	json_t *info = json_pack("{s:s, s:s, s:s, s:I, s:i, s:o, s:o}",
+		"node", n->name, "boot", n->boot, "version", TANDEM_VERSION,
+		"started", (json_int_t)n->started, "pid", (int)getpid(),
+		"sip", listens(n), "bots", bot_names(n));
+
+	/* An absent value is an absent key. */
+	if (info && n->config->file)
+		json_object_set_new(info, "config",
+				    json_string(n->config->file));
+	return info;
+}
+
+static json_t *bot_stats(const struct node *n)
+{
+	json_t *all = json_object();
+
+	for (size_t i = 0; i < n->config->bot_count; i++) {
+		struct bot_stats st = { 0 };
+
+		n->bots.scripting->ops->stats(n->bots.list[i], &st);
+		json_object_set_new(all, n->config->bots[i].name, json_pack(
+			"{s:I, s:I, s:I, s:I}",
+			"sessions", (json_int_t)st.sessions,
+			"states", (json_int_t)st.states,
+			"coroutines", (json_int_t)st.coroutines,
+			"bytes", (json_int_t)st.bytes));
+	}
+	return all;
+}
+
+/* What came in and led to no call, by what became of it. */
+static json_t *sip_stats(const struct node *n)
+{
+	struct sip_counters c = { 0 };
+
+	sip_counters(n->signalling, &c);
+	return json_pack("{s:I, s:I, s:I, s:I, s:I}",
+		"requests", (json_int_t)c.requests,
+		"responses", (json_int_t)c.responses,
+		"dropped", (json_int_t)c.dropped,
+		"refused", (json_int_t)c.refused,
+		"unsendable", (json_int_t)c.unsendable);
+}
+
+/* Beside the engine's gauges and counters, and control's. */
+json_t *node_stats(void *arg)
+{
+	const struct node *n = arg;
+	size_t rss = 0;
+	json_t *stats;
+
+	uv_resident_set_memory(&rss);
+	stats = json_pack("{s:I, s:I, s:I, s:o, s:o}",
+		"uptime", (json_int_t)(loop_wall(n->loop) - n->started),
+		"rss", (json_int_t)rss, "log_lost", (json_int_t)log_lost(),
+		"sip", sip_stats(n), "bots", bot_stats(n));
+	if (stats && n->cdr && sink_error(n->cdr))
+		json_object_set_new(stats, "cdr_error",
+			json_string(uv_strerror(sink_error(n->cdr))));
+	return stats;
+}
