@@ -27,6 +27,19 @@ static const char embedded[] =
 "  \"default_bot\": \"support\""
 "}";
 
+/* In the order of the file; a tree's keys come in any. */
+static void sort_problems(struct problems *p, size_t from)
+{
+	for (size_t i = from; i < p->count; i++) {
+		const struct problem pr = p->list[i];
+		size_t k = i;
+
+		for (; k > from && p->list[k - 1].line > pr.line; k--)
+			p->list[k] = p->list[k - 1];
+		p->list[k] = pr;
+	}
+}
+
 struct config *config_parse(json_t *tree, const char *file,
 			    config_line_h *line, void *arg,
 			    struct problems *p)
@@ -35,7 +48,7 @@ struct config *config_parse(json_t *tree, const char *file,
 		.file = file ? file : "embedded defaults",
 		.line = line, .arg = arg, .p = p,
 	};
-	const size_t errors = p->errors;
+	const size_t count = p->count;
 	struct config *c = calloc(1, sizeof(*c));
 	bool filled = false;
 
@@ -45,9 +58,10 @@ struct config *config_parse(json_t *tree, const char *file,
 		filled = config_fill(c, &ck, tree, file);
 	}
 	json_decref(tree);
-	if (!filled && p->errors == errors)
+	if (!filled && !p->errors)
 		problem_add(p, ck.file, 0, "out of memory");
-	if (p->errors != errors) {
+	sort_problems(p, count);
+	if (p->errors) {
 		config_free(c);
 		return NULL;
 	}

@@ -103,7 +103,8 @@ typedef int (config_line_h)(void *arg, const char *path);
 
 /**
  * Checks `tree` and fills a config. NULL if there are errors; they are in `p`
- * with `file` and the key's path. `tree` NULL: the embedded defaults.
+ * with `file` and the key's path, together with those that reading the file has
+ * added before. `tree` NULL: the embedded defaults.
  */
 struct config *config_parse(json_t *tree, const char *file,
 			    config_line_h *line, void *arg,

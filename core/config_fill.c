@@ -40,16 +40,17 @@ void *fill_room(struct fill *f, size_t count, size_t size)
 
 char *fill_string(struct fill *f, json_t *table, const char *row)
 {
-	json_t *v = config_value(table, row);
+	json_t *v = config_value(table, row, &f->no_memory);
 	char *s = json_is_string(v) ? fill_copy(f, json_string_value(v)) : NULL;
 
 	json_decref(v);
 	return s;
 }
 
-void fill_text(json_t *table, const char *row, char *buf, size_t size)
+void fill_text(struct fill *f, json_t *table, const char *row, char *buf,
+	       size_t size)
 {
-	json_t *v = config_value(table, row);
+	json_t *v = config_value(table, row, &f->no_memory);
 	const char *s = json_is_string(v) ? json_string_value(v) : "";
 
 	/* what is cut off must not look right */
@@ -60,20 +61,21 @@ void fill_text(json_t *table, const char *row, char *buf, size_t size)
 	json_decref(v);
 }
 
-int fill_word(json_t *table, const char *row, const char *const *words)
+int fill_word(struct fill *f, json_t *table, const char *row,
+	      const char *const *words)
 {
 	char buf[32];
 
-	fill_text(table, row, buf, sizeof(buf));
+	fill_text(f, table, row, buf, sizeof(buf));
 	for (int i = 0; words[i]; i++)
 		if (!strcmp(words[i], buf))
 			return i;
 	return 0;
 }
 
-uint64_t fill_whole(json_t *table, const char *row)
+uint64_t fill_whole(struct fill *f, json_t *table, const char *row)
 {
-	json_t *v = config_value(table, row);
+	json_t *v = config_value(table, row, &f->no_memory);
 	uint64_t n = 0;
 
 	if (size_parse(v, &n))
@@ -82,9 +84,9 @@ uint64_t fill_whole(json_t *table, const char *row)
 	return n;
 }
 
-uint64_t fill_duration(json_t *table, const char *row)
+uint64_t fill_duration(struct fill *f, json_t *table, const char *row)
 {
-	json_t *v = config_value(table, row);
+	json_t *v = config_value(table, row, &f->no_memory);
 	uint64_t ms = 0;
 
 	if (!v || duration_parse(v, &ms))
@@ -158,10 +160,10 @@ static void add_listen(struct fill *f, const char *path, const char *text)
 static void fill_sip(struct fill *f, json_t *sip)
 {
 	static const char *const accept[] = { "trunks", "any", NULL };
-	json_t *list = config_value(sip, "sip.listen");
+	json_t *list = config_value(sip, "sip.listen", &f->no_memory);
 	char path[64];
 
-	f->c->accept_any = fill_word(sip, "sip.accept", accept) == 1;
+	f->c->accept_any = fill_word(f, sip, "sip.accept", accept) == 1;
 	f->c->listen = fill_room(f, json_array_size(list), sizeof(*f->c->listen));
 	for (size_t i = 0; f->c->listen && i < json_array_size(list); i++) {
 		const char *s = json_string_value(json_array_get(list, i));
@@ -181,7 +183,7 @@ static void fill_codecs(struct fill *f, json_t *media)
 {
 	static const char *const known[] = { "PCMU", "PCMA", NULL };
 	struct config *c = f->c;
-	json_t *list = config_value(media, "media.codecs");
+	json_t *list = config_value(media, "media.codecs", &f->no_memory);
 	char path[64];
 
 	c->codecs = fill_room(f, json_array_size(list), sizeof(*c->codecs));
@@ -237,14 +239,14 @@ static void fill_media(struct fill *f, json_t *media)
 {
 	static const char *const mode[] = { "none", "rtp", NULL };
 	struct config *c = f->c;
-	json_t *ports = config_value(media, "media.ports");
+	json_t *ports = config_value(media, "media.ports", &f->no_memory);
 	uint64_t n[2];
 
-	c->media_mode = fill_word(media, "media.mode", mode) == 1 ? MEDIA_RTP
-								  : MEDIA_NONE;
-	fill_text(media, "media.address", c->media_address,
+	c->media_mode = fill_word(f, media, "media.mode", mode) == 1
+		? MEDIA_RTP : MEDIA_NONE;
+	fill_text(f, media, "media.address", c->media_address,
 		 sizeof(c->media_address));
-	fill_text(media, "media.advertise", c->media_advertise,
+	fill_text(f, media, "media.advertise", c->media_advertise,
 		 sizeof(c->media_advertise));
 	check_address(f, "media.address", c->media_address,
 		      *c->media_advertise);
@@ -284,14 +286,17 @@ static void fill_limits(struct fill *f, json_t *limits)
 	struct config *c = f->c;
 	uint64_t ports = 0;
 
-	c->calls = fill_whole(limits, "limits.calls");
-	c->cps = fill_whole(limits, "limits.cps");
-	c->call_duration = fill_duration(limits, "limits.call_duration");
+	c->calls = fill_whole(f, limits, "limits.calls");
+	c->cps = fill_whole(f, limits, "limits.cps");
+	c->call_duration =
+		fill_duration(f, limits, "limits.call_duration");
 	c->limits.handler_instructions =
-		fill_whole(limits, "limits.handler_instructions");
-	c->limits.handler_memory = fill_whole(limits, "limits.handler_memory");
-	c->limits.session_bytes = fill_whole(limits, "limits.session_bytes");
-	c->limits.bot_memory = fill_whole(limits, "limits.bot_memory");
+		fill_whole(f, limits, "limits.handler_instructions");
+	c->limits.handler_memory =
+		fill_whole(f, limits, "limits.handler_memory");
+	c->limits.session_bytes =
+		fill_whole(f, limits, "limits.session_bytes");
+	c->limits.bot_memory = fill_whole(f, limits, "limits.bot_memory");
 
 	if (c->media_mode != MEDIA_RTP || !c->port_min)
 		return;
@@ -344,7 +349,7 @@ static void add_control(struct fill *f, const char *path, const char *s)
 
 static void fill_control(struct fill *f, json_t *control)
 {
-	json_t *list = config_value(control, "control.listen");
+	json_t *list = config_value(control, "control.listen", &f->no_memory);
 	char path[64];
 
 	f->c->control = fill_room(f, json_array_size(list),
@@ -372,8 +377,8 @@ static void fill_files(struct fill *f, json_t *cdr, json_t *log)
 		free(c->cdr_file);
 		c->cdr_file = NULL;
 	}
-	c->log.level = (enum log_level)fill_word(log, "log.level", levels);
-	c->log.json = fill_word(log, "log.format", formats) == 1;
+	c->log.level = (enum log_level)fill_word(f, log, "log.level", levels);
+	c->log.json = fill_word(f, log, "log.format", formats) == 1;
 	c->log.file = fill_string(f, log, "log.file");
 	if (c->log.file && !*c->log.file)
 		config_problem(f->ck, "log.file", "must be a path");

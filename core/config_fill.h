@@ -41,13 +41,15 @@ void *fill_room(struct fill *f, size_t count, size_t size);
 /** A copy; NULL: nil, or no string. */
 char *fill_string(struct fill *f, json_t *table, const char *row);
 /** Into a buffer, "" if there is none. */
-void fill_text(json_t *table, const char *row, char *buf, size_t size);
+void fill_text(struct fill *f, json_t *table, const char *row, char *buf,
+	       size_t size);
 /** Place among `words`, or 0. */
-int fill_word(json_t *table, const char *row, const char *const *words);
+int fill_word(struct fill *f, json_t *table, const char *row,
+	      const char *const *words);
 /** A whole number or a size; 0: nil. */
-uint64_t fill_whole(json_t *table, const char *row);
+uint64_t fill_whole(struct fill *f, json_t *table, const char *row);
 /** In ms; 0: nil. */
-uint64_t fill_duration(json_t *table, const char *row);
+uint64_t fill_duration(struct fill *f, json_t *table, const char *row);
 /** Keys of a table in byte order; the caller frees the list. */
 const char **fill_keys(struct fill *f, json_t *table, size_t *count);
 

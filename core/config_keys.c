@@ -213,20 +213,20 @@ static bool has_word(const char *words, const char *word, bool *built)
 	return false;
 }
 
-/* "a", "b" or "c" */
+/* "a", "b" or "c", of those that are built: they stand first. */
 static const char *list_words(const char *words, char *buf, size_t size)
 {
 	size_t n = 0;
 
 	buf[0] = '\0';
-	for (const char *w = words; *w && n < size;) {
+	for (const char *w = words; *w && *w != '!' && n < size;) {
 		const int len = (int)strcspn(w, "|");
-		const char *gap = !n ? "" : w[len] ? ", " : " or ";
+		const char *next = w + len + (w[len] != '\0');
+		const bool last = !*next || *next == '!';
 
-		if (*w != '!')
-			n += (size_t)snprintf(buf + n, size - n, "%s\"%.*s\"",
-					      gap, len, w);
-		w += w[len] ? len + 1 : len;
+		n += (size_t)snprintf(buf + n, size - n, "%s\"%.*s\"",
+				      !n ? "" : last ? " or " : ", ", len, w);
+		w = next;
 	}
 	return buf;
 }
@@ -484,16 +484,20 @@ void config_check_tree(const struct config_check *ck, json_t *tree)
 			    "the config must be a table with names as keys");
 }
 
-json_t *config_value(json_t *table, const char *row)
+json_t *config_value(json_t *table, const char *row, bool *no_memory)
 {
 	const char *dot = strrchr(row, '.');
 	json_t *v = json_object_get(table, dot ? dot + 1 : row);
 
 	if (!is_nil(v))
 		return json_incref(v);
-	for (size_t i = 0; i < config_key_count; i++)
-		if (!strcmp(config_keys[i].path, row) && config_keys[i].def)
-			return json_loads(config_keys[i].def,
-					  JSON_DECODE_ANY, NULL);
+	for (size_t i = 0; i < config_key_count; i++) {
+		if (strcmp(config_keys[i].path, row) || !config_keys[i].def)
+			continue;
+		v = json_loads(config_keys[i].def, JSON_DECODE_ANY, NULL);
+		if (!v)
+			*no_memory = true;
+		return v;
+	}
 	return NULL;
 }

@@ -58,9 +58,9 @@ void config_check_tree(const struct config_check *ck, json_t *tree);
 
 /**
  * Value of the row's key in its table, or the row's default; a new reference,
- * NULL if it is nil (or there is no memory for it).
+ * NULL if it is nil, or with `*no_memory` set if there is none for it.
  */
-json_t *config_value(json_t *table, const char *row);
+json_t *config_value(json_t *table, const char *row, bool *no_memory);
 
 /** Not there, or null. */
 bool is_nil(const json_t *v);

@@ -125,10 +125,12 @@ static void fill_trunk(struct fill *f, struct trunk *t, json_t *table)
 	fill_uri(f, t, table, at);
 	fill_match(f, t, table, at);
 	fill_headers(f, t, table, at);
-	t->refer = (enum refer_policy)fill_word(table, "trunks.*.refer", refer);
-	t->media = (enum media_policy)fill_word(table, "trunks.*.media", media);
-	t->caller_id = (enum caller_id)fill_word(table, "trunks.*.caller_id",
-						caller);
+	t->refer = (enum refer_policy)
+		fill_word(f, table, "trunks.*.refer", refer);
+	t->media = (enum media_policy)
+		fill_word(f, table, "trunks.*.media", media);
+	t->caller_id = (enum caller_id)
+		fill_word(f, table, "trunks.*.caller_id", caller);
 	if (f->c->media_mode == MEDIA_NONE && t->media == MEDIA_NODE) {
 		snprintf(path, sizeof(path), "%s.media", at);
 		config_problem(f->ck, path, "\"node\" needs media.mode "
@@ -277,7 +279,7 @@ static void fill_channel(struct fill *f, struct channel *ch, json_t *table,
 	}
 	if (bot)
 		ch->bot = fill_copy(f, bot);
-	ch->lines = (unsigned)fill_whole(table, "channels.*.lines");
+	ch->lines = (unsigned)fill_whole(f, table, "channels.*.lines");
 	fill_number(f, ch, json_object_get(table, "number"), at);
 }
 
