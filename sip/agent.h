@@ -1,0 +1,77 @@
+/**
+ * @file agent.h  Inside sip/: the signalling side of a node
+ */
+#ifndef TANDEM_SIP_AGENT_H
+#define TANDEM_SIP_AGENT_H
+
+#include <sofia-sip/su.h>
+#include <sofia-sip/su_wait.h>
+#include <sofia-sip/sip.h>
+#include <sofia-sip/nta.h>
+
+#include "core/leg.h"
+#include "core/loop.h"
+#include "sip.h"
+
+struct drive;
+struct scratch;
+struct sip_leg;
+
+/** One listen entry, as bound. */
+struct local {
+	char ident[8];		/**< names its transport in sofia          */
+	char host[48];		/**< as in a URI: IPv6 has brackets        */
+	char addr[46];		/**< the same for SDP, without brackets    */
+	uint16_t port;
+	int family;
+	bool loopback;
+	sip_contact_t *contact;
+};
+
+struct sip {
+	struct signalling port;	/**< the port; first, so that a cast works */
+	struct loop *loop;
+	su_home_t *home;	/**< of the constant headers below         */
+	struct drive *drive;
+	su_root_t *root;
+	nta_agent_t *agent;
+	struct local *local;
+	size_t local_count;
+	uint64_t t1x64;
+
+	/* made once, since a header parsed from a string per message is dear */
+	sip_unknown_t *allow;	/**< one text, cheaper than a list         */
+	sip_content_type_t *type_sdp;
+	sip_event_t *event_refer;
+
+	struct sip_leg *legs;
+	size_t leg_count;
+	size_t unanswered;	/**< inbound, no final answer yet          */
+	size_t unacked;		/**< inbound, 200 sent and no ACK yet      */
+	size_t calling;		/**< outbound, nothing heard yet           */
+	size_t byes;		/**< sent and not answered                 */
+	bool closing;
+
+	uint64_t stray_at;	/**< second of the stray 2xx below         */
+	unsigned stray;
+
+	struct sip_counters n;
+	struct scratch *scratch;	/**< strings of a leg_invite       */
+};
+
+/*
+ * nta keeps what it retransmits in lists that it searches one by one: with
+ * 5000 unanswered INVITEs that is a quarter of a core. Beyond these numbers
+ * new calls are refused at no cost.
+ */
+#define UNANSWERED_MAX 3000
+#define UNACKED_MAX 3000
+#define CALLING_MAX 3000
+
+/** Listen entry that a message to `host` (numeric) leaves from. */
+const struct local *sip_local_for(const struct sip *s, const char *host);
+
+/** Listen entry on which `msg` came in. */
+const struct local *sip_local_of(const struct sip *s, msg_t *msg);
+
+#endif

@@ -1,0 +1,434 @@
+#include "dialog.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uv.h>
+
+#include <sofia-sip/msg_addr.h>
+#include <sofia-sip/su_tagarg.h>
+
+#include "core/log.h"
+#include "core/offer.h"
+
+static const struct leg_ops ops;
+
+static const enum dialog_state next[D_STATES][E_EVENTS] = {
+	/*             ANSWER    ACK       GONE     END        */
+	[D_RING]   = { D_WAIT,   D_RING,   D_OVER,  D_OVER   },
+	[D_WAIT]   = { D_WAIT,   D_UP,     D_OVER,  D_DROP   },
+	[D_CALL]   = { D_UP,     D_CALL,   D_OVER,  D_CANCEL },
+	[D_UP]     = { D_UP,     D_UP,     D_OVER,  D_OVER   },
+	[D_DROP]   = { D_DROP,   D_OVER,   D_OVER,  D_DROP   },
+	[D_CANCEL] = { D_OVER,   D_CANCEL, D_OVER,  D_CANCEL },
+	[D_OVER]   = { D_OVER,   D_OVER,   D_OVER,  D_OVER   },
+};
+
+static void on_timer(void *arg);
+
+static void count(struct sip_leg *l, int by)
+{
+	struct sip *s = l->sip;
+
+	switch (l->state) {
+	case D_RING:
+		s->unanswered += (size_t)by;
+		break;
+	case D_WAIT: case D_DROP:
+		s->unacked += (size_t)by;
+		break;
+	case D_CALL: case D_CANCEL:
+		s->calling += (size_t)by;
+		break;
+	case D_UP: case D_OVER: case D_STATES:
+		break;
+	}
+}
+
+struct sip_leg *dialog_of(struct leg *leg)
+{
+	return (struct sip_leg *)leg;
+}
+
+struct sip_leg *dialog_new(struct sip *s, enum dialog_state state)
+{
+	struct sip_leg *l = calloc(1, sizeof(*l));
+
+	if (!l)
+		return NULL;
+
+	l->leg.ops = &ops;
+	l->sip = s;
+	l->state = state;
+	l->inbound = state == D_RING;
+	l->local = &s->local[0];
+	timer_init(&l->timer, s->loop, on_timer, l);
+	l->next = s->legs;
+	if (l->next)
+		l->next->prev = &l->next;
+	l->prev = &s->legs;
+	s->legs = l;
+	s->leg_count++;
+	count(l, 1);
+	return l;
+}
+
+static void destroy(void *arg)
+{
+	struct sip_leg *l = arg;
+
+	timer_stop(&l->timer);
+	count(l, -1);
+	*l->prev = l->next;
+	if (l->next)
+		l->next->prev = l->prev;
+	l->sip->leg_count--;
+	/* Bound callbacks must not find the leg again. */
+	if (l->irq)
+		nta_incoming_destroy(l->irq);
+	if (l->peer)
+		nta_incoming_destroy(l->peer);
+	if (l->refer)
+		nta_outgoing_destroy(l->refer);
+	if (l->invite)
+		nta_outgoing_destroy(l->invite);
+	nta_leg_destroy(l->dialog);
+	sdp_dialog_free(&l->sdp);
+	offer_unref(l->early);
+	offer_unref(l->want);
+	free(l->refer_to);
+	free(l);
+}
+
+void dialog_undo(struct sip_leg *l)
+{
+	destroy(l);
+}
+
+enum dialog_state dialog_step(struct sip_leg *l, enum dialog_event ev)
+{
+	const enum dialog_state old = l->state;
+
+	count(l, -1);
+	l->state = next[old][ev];
+	count(l, 1);
+	return old;
+}
+
+void dialog_tell(struct sip_leg *l, const struct leg_event *ev)
+{
+	struct leg_event e = *ev;
+
+	if (l->ended || !l->leg.h)
+		return;
+
+	if (!e.phrase)
+		e.phrase = "";
+	l->leg.h(&l->leg, &e, l->leg.arg);
+}
+
+void dialog_gone(struct sip_leg *l, enum leg_cause cause)
+{
+	const struct leg_event ev = { .type = LEG_ENDED, .cause = cause };
+	const enum dialog_state old = dialog_step(l, E_GONE);
+
+	/* What waits for its turn is never sent now. */
+	timer_stop(&l->timer);
+	if (!l->invite) {
+		offer_unref(l->want);
+		l->want = NULL;
+	}
+	if (old != D_OVER)
+		dialog_tell(l, &ev);
+	dialog_go_on(l);
+}
+
+void dialog_route(struct sip_leg *l, struct route *r)
+{
+	l->by_source = route_in_dialog(r, l->dialog, &l->last);
+}
+
+static int on_bye(nta_outgoing_magic_t *magic, nta_outgoing_t *orq,
+		  sip_t const *sip)
+{
+	struct sip *s = (struct sip *)magic;
+
+	if (sip && sip->sip_status->st_status < 200)
+		return 0;
+	s->byes--;
+	nta_outgoing_destroy(orq);
+	return 0;
+}
+
+/* RFC 3326; the text is quoted, so quotes and backslashes in it are not. */
+static const char *reason_header(const struct sip_leg *l, char *buf,
+				 size_t size)
+{
+	if (!l->reason.cause)
+		return NULL;
+
+	if (l->reason_text[0])
+		snprintf(buf, size, "SIP;cause=%d;text=\"%s\"",
+			 l->reason.cause, l->reason_text);
+	else
+		snprintf(buf, size, "SIP;cause=%d", l->reason.cause);
+	return buf;
+}
+
+void dialog_bye(struct sip_leg *l)
+{
+	char buf[128];
+	const char *reason = reason_header(l, buf, sizeof(buf));
+	struct route route;
+	nta_outgoing_t *orq;
+
+	dialog_route(l, &route);
+	orq = nta_outgoing_tcreate(l->dialog, on_bye,
+				   (nta_outgoing_magic_t *)l->sip,
+				   route_url(&route), SIP_METHOD_BYE, NULL,
+				   TAG_IF(reason, SIPTAG_REASON_STR(reason)),
+				   DIALOG_TAGS(l), TAG_END());
+	if (orq)
+		l->sip->byes++;
+}
+
+void dialog_ack(struct sip_leg *l, nta_outgoing_t *invite)
+{
+	struct route route;
+	sip_cseq_t cseq[1];
+	nta_outgoing_t *orq;
+
+	sip_cseq_init(cseq);
+	cseq->cs_seq = nta_outgoing_cseq(invite);
+	cseq->cs_method = sip_method_ack;
+	cseq->cs_method_name = "ACK";
+
+	dialog_route(l, &route);
+	/* With the branch given nta need not find the INVITE, and does not
+	 * abort if that is gone. Destroyed, it still answers retransmissions
+	 * of the 2xx for 64*T1. */
+	orq = nta_outgoing_tcreate(l->dialog, NULL, NULL, route_url(&route),
+				   SIP_METHOD_ACK, NULL, SIPTAG_CSEQ(cseq),
+				   NTATAG_ACK_BRANCH(
+					   nta_outgoing_branch(invite)),
+				   DIALOG_TAGS(l), TAG_END());
+	nta_outgoing_destroy(orq);
+}
+
+int dialog_sdp(const sip_t *sip, struct offer **op)
+{
+	const sip_content_type_t *c = sip->sip_content_type;
+	const char *boundary = NULL, *sdp;
+	size_t len;
+	int err;
+
+	*op = NULL;
+	if (!sip->sip_payload || !sip->sip_payload->pl_len)
+		return 0;
+	/* Neither gzip nor encryption is for us (RFC 3261 20.12). */
+	if (sip->sip_content_encoding)
+		return UV_ENOTSUP;
+
+	if (c)
+		boundary = msg_params_find(c->c_params, "boundary=");
+	err = sdp_find(c ? c->c_type : NULL, boundary,
+		       sip->sip_payload->pl_data, sip->sip_payload->pl_len,
+		       &sdp, &len);
+	return err ? err : sdp_read(op, sdp, len);
+}
+
+void dialog_answer(struct answer *a, nta_outgoing_t *orq, const sip_t *sip)
+{
+	const bool internal = !sip || nta_sip_is_internal(sip);
+	const int status = sip ? sip->sip_status->st_status :
+		nta_outgoing_status(orq);
+
+	a->status = internal && status >= 200 ? 0 : status;
+	a->phrase = sip && a->status ? sip->sip_status->st_phrase : "";
+	a->cause = LEG_CAUSE_NONE;
+	if (internal && status >= 200)
+		a->cause = status == 408 ? LEG_CAUSE_TIMEOUT :
+			LEG_CAUSE_UNREACHABLE;
+	else if (status == 401 || status == 407)
+		a->cause = LEG_CAUSE_UNAUTHORIZED;
+}
+
+uint64_t backoff_491(struct sip_leg *l)
+{
+	const uint64_t r = loop_random(l->sip->loop);
+
+	/* Who made the Call-ID waits longer, so that the two do not meet
+	 * again. Steps of 10 ms. */
+	return l->inbound ? r % 201 * 10 : 2100 + r % 191 * 10;
+}
+
+void dialog_go_on(struct sip_leg *l)
+{
+	if (!l->ended) {
+		if (l->state == D_UP && !reinvite_go_on(l))
+			refer_go_on(l);
+		return;
+	}
+	if (l->state == D_OVER && !l->invite && !l->irq)
+		loop_sweep(l->sip->loop, &l->task, destroy, l);
+}
+
+/* ending */
+
+static void on_timer(void *arg)
+{
+	struct sip_leg *l = arg;
+
+	if (!l->ended) {
+		dialog_go_on(l);
+		return;
+	}
+	/* No final answer to the cancelled INVITE in 64*T1: one that comes
+	 * even later is ACKed and BYEd without us. */
+	if (l->invite)
+		nta_outgoing_destroy(l->invite);
+	l->invite = NULL;
+	dialog_step(l, E_GONE);
+	dialog_go_on(l);
+}
+
+static void keep_reason(struct sip_leg *l, const struct leg_reason *reason)
+{
+	size_t n = 0;
+
+	if (!reason)
+		return;
+
+	l->reason.cause = reason->cause;
+	for (const char *p = reason->text; p && *p; p++) {
+		if (*p == '"' || *p == '\\' || (unsigned char)*p < ' ')
+			continue;
+		if (n + 1 >= sizeof(l->reason_text))
+			break;
+		l->reason_text[n++] = *p;
+	}
+}
+
+static void end(struct leg *leg, const struct leg_reason *reason)
+{
+	struct sip_leg *l = dialog_of(leg);
+	enum dialog_state old;
+
+	if (l->ended)
+		return;
+
+	l->ended = true;
+	keep_reason(l, reason);
+	timer_stop(&l->timer);
+	refer_drop(l);
+	reinvite_drop(l);
+	old = dialog_step(l, E_END);
+	switch (old) {
+	case D_RING:
+		invite_in_drop(l, SIP_480_TEMPORARILY_UNAVAILABLE);
+		break;
+	case D_CALL:
+		invite_out_cancel(l);
+		break;
+	case D_UP:
+		dialog_bye(l);
+		break;
+	case D_WAIT: case D_DROP: case D_CANCEL: case D_OVER: case D_STATES:
+		break;
+	}
+	dialog_go_on(l);
+}
+
+static const struct leg_ops ops = {
+	.ring = invite_in_ring,
+	.answer = invite_in_answer,
+	.reject = invite_in_reject,
+	.offer = reinvite_offer,
+	.accept = reinvite_accept,
+	.refuse = reinvite_refuse,
+	.refer = refer_send,
+	.end = end,
+};
+
+/* requests of the peer */
+
+static int bye(struct sip_leg *l, nta_incoming_t *irq)
+{
+	/* At once, whatever the owner makes of it. */
+	nta_incoming_treply(irq, SIP_200_OK, TAG_END());
+
+	/* RFC 3261 15.1.2: requests under way are answered too. */
+	reinvite_drop(l);
+	if (l->state == D_RING)
+		invite_in_drop(l, SIP_487_REQUEST_TERMINATED);
+	if (l->state == D_WAIT || l->state == D_DROP) {
+		nta_incoming_destroy(l->irq);
+		l->irq = NULL;
+	}
+	dialog_gone(l, LEG_CAUSE_BYE);
+	return 200;
+}
+
+static int refuse(struct sip_leg *l, nta_incoming_t *irq, int status,
+		  const char *phrase)
+{
+	nta_incoming_treply(irq, status, phrase,
+			    SIPTAG_UNKNOWN(l->sip->allow), TAG_END());
+	return status;
+}
+
+static void refresh_source(struct sip_leg *l, nta_incoming_t *irq)
+{
+	msg_t *msg;
+
+	if (!l->by_source)
+		return;
+
+	msg = nta_incoming_getrequest(irq);
+	if (msg)
+		route_from_addr(&l->last, msg_addr(msg));
+	msg_destroy(msg);
+}
+
+int dialog_request(nta_leg_magic_t *magic, nta_leg_t *dialog,
+		   nta_incoming_t *irq, sip_t const *sip)
+{
+	struct sip_leg *l = (struct sip_leg *)magic;
+	const sip_method_t method = sip->sip_request->rq_method;
+
+	(void)dialog;
+	if (method == sip_method_ack)
+		return 200;	/* of nothing we know; never answered */
+	/* A late copy of the INVITE that made this dialog. */
+	if (!sip->sip_to->a_tag)
+		return method == sip_method_invite ? 482 : 481;
+
+	refresh_source(l, irq);
+	if (method == sip_method_bye)
+		return bye(l, irq);
+	if (method == sip_method_notify && !l->ended)
+		return refer_notify(l, irq, sip);
+	if (l->state == D_OVER || l->ended)
+		return 481;
+
+	switch (method) {
+	case sip_method_invite: case sip_method_update:
+		return reinvite_recv(l, irq, sip);
+	case sip_method_info:
+		return message_info(l, irq, sip);
+	case sip_method_message:
+		return message_text(l, irq, sip);
+	case sip_method_options:
+		nta_incoming_treply(irq, SIP_200_OK,
+				    SIPTAG_UNKNOWN(l->sip->allow), TAG_END());
+		return 200;
+	case sip_method_refer:
+		return 603;	/* we are no one's to send away */
+	case sip_method_subscribe:
+		return 489;
+	case sip_method_register: case sip_method_publish:
+		return refuse(l, irq, SIP_405_METHOD_NOT_ALLOWED);
+	default:
+		return refuse(l, irq, SIP_501_NOT_IMPLEMENTED);
+	}
+}

@@ -1,0 +1,177 @@
+/**
+ * @file dialog.h  One leg: a SIP dialog and what is under way in it
+ *
+ * invite_in.c and invite_out.c make it, reinvite.c, refer.c and message.c act
+ * in it, dialog.c knows its states and ends it.
+ */
+#ifndef TANDEM_SIP_DIALOG_H
+#define TANDEM_SIP_DIALOG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <sofia-sip/nta.h>
+#include <sofia-sip/nta_stateless.h>
+#include <sofia-sip/nta_tag.h>
+#include <sofia-sip/sip.h>
+#include <sofia-sip/sip_header.h>
+#include <sofia-sip/sip_status.h>
+#include <sofia-sip/sip_tag.h>
+#include <sofia-sip/tport_tag.h>
+
+#include "agent.h"
+#include "core/leg.h"
+#include "core/loop.h"
+#include "route.h"
+#include "sdp.h"
+
+enum dialog_state {
+	D_RING,		/**< inbound, not answered                         */
+	D_WAIT,		/**< inbound, 200 sent, ACK awaited                */
+	D_CALL,		/**< outbound, no final answer yet                 */
+	D_UP,		/**< established                                   */
+	D_DROP,		/**< given up in D_WAIT: BYE follows the ACK       */
+	D_CANCEL,	/**< given up in D_CALL: its final answer awaited  */
+	D_OVER,		/**< no request is sent in it any more             */
+	D_STATES
+};
+
+enum dialog_event {
+	E_ANSWER,	/**< we sent, or got, a 2xx                        */
+	E_ACK,		/**< ACK to our 2xx                                */
+	E_GONE,		/**< refused, cancelled, BYE, dead                 */
+	E_END,		/**< the owner gave it up                          */
+	E_EVENTS
+};
+
+/** REFERs of one leg that the peer accepted before the current one. */
+#define REFERS_KEPT 4
+
+struct sip_leg {
+	struct leg leg;		/**< the port; first, so that a cast works */
+	struct sip *sip;
+	struct sip_leg *next, **prev;
+	const struct local *local;
+	nta_leg_t *dialog;
+	enum dialog_state state;
+	bool inbound;
+	bool ended;		/**< leg_end() was called                  */
+	bool heard;		/**< outbound: a provisional came          */
+	bool cancelled;		/**< CANCEL was sent                       */
+	bool by_source;		/**< its requests go to `last`             */
+	bool offered;		/**< our 200 carried an offer              */
+	bool peer_offered;	/**< the same for `peer`                   */
+	struct route last;	/**< where the peer's last message is from */
+	struct sdp_dialog sdp;
+	struct offer *early;	/**< SDP of a 18x, if the 200 has none     */
+
+	nta_incoming_t *irq;	/**< the peer's first INVITE, till its ACK */
+	nta_incoming_t *peer;	/**< its re-INVITE or UPDATE, till the end */
+	nta_outgoing_t *invite;	/**< our INVITE or re-INVITE               */
+
+	struct offer *want;	/**< leg_offer() not answered yet          */
+	nta_outgoing_t *refer;
+	char *refer_to;		/**< leg_refer() not answered yet          */
+	uint32_t refer_id;	/**< CSeq of the REFER sent last, 0 none   */
+	uint32_t refer_old[REFERS_KEPT];
+	unsigned tries;		/**< 491s to what is under way             */
+	struct timer timer;	/**< 491 back-off; when ended: gives up    */
+
+	struct leg_reason reason;	/**< of leg_end(), for CANCEL, BYE */
+	char reason_text[64];
+	struct task task;	/**< sweep                                 */
+};
+
+struct sip_leg *dialog_of(struct leg *leg);
+
+/** A leg without a dialog yet; NULL: no memory. */
+struct sip_leg *dialog_new(struct sip *s, enum dialog_state state);
+
+/** Takes back a leg that nobody knows yet. */
+void dialog_undo(struct sip_leg *l);
+
+/** Steps the state; returns the one before. */
+enum dialog_state dialog_step(struct sip_leg *l, enum dialog_event ev);
+
+/** Tells the owner, unless it has given the leg up. */
+void dialog_tell(struct sip_leg *l, const struct leg_event *ev);
+
+/** The peer ended it, or it is dead: steps and tells LEG_ENDED. */
+void dialog_gone(struct sip_leg *l, enum leg_cause cause);
+
+/** Sends BYE; its answer is of no interest. */
+void dialog_bye(struct sip_leg *l);
+
+/** Starts what had to wait; frees the leg once nothing is left of it. */
+void dialog_go_on(struct sip_leg *l);
+
+/** Sets `r` to where the leg's next request goes. */
+void dialog_route(struct sip_leg *l, struct route *r);
+
+/** ACKs the 2xx to `invite`. */
+void dialog_ack(struct sip_leg *l, nta_outgoing_t *invite);
+
+/** nta's callback for requests in a dialog. */
+int dialog_request(nta_leg_magic_t *magic, nta_leg_t *dialog,
+		   nta_incoming_t *irq, sip_t const *sip);
+
+/**
+ * SDP of a message: 0 and an offer, or NULL if it has no body; UV_ENOTSUP:
+ * its body is something else, UV_EINVAL: it is no usable SDP; UV_ENOMEM.
+ */
+int dialog_sdp(const sip_t *sip, struct offer **op);
+
+/** What came of a client transaction. */
+struct answer {
+	int status;		/**< 0: none came                          */
+	const char *phrase;
+	enum leg_cause cause;	/**< of a missing one, or UNAUTHORIZED     */
+};
+void dialog_answer(struct answer *a, nta_outgoing_t *orq, const sip_t *sip);
+
+/** Tags that every request of a leg has: the transport it leaves by. */
+#define DIALOG_TAGS(l) TAG_IF((l)->sip->local_count > 1, \
+			      TPTAG_IDENT((l)->local->ident))
+
+/* invite_in.c */
+struct sip_leg *invite_in(struct sip *s, msg_t *msg, sip_t *sip);
+int invite_in_ring(struct leg *leg, int status);
+int invite_in_answer(struct leg *leg, struct offer *offer);
+int invite_in_reject(struct leg *leg, int status, const char *phrase,
+		     int retry_after);
+/** leg_end() of an unanswered one, or the peer's BYE before the answer. */
+void invite_in_drop(struct sip_leg *l, int status, const char *phrase);
+
+/* invite_out.c */
+int invite_out(struct signalling *port, const struct leg_dial *d, leg_h *h,
+	       void *arg, struct leg **legp);
+/** leg_end() of an unanswered one. */
+void invite_out_cancel(struct sip_leg *l);
+
+/* reinvite.c */
+int reinvite_offer(struct leg *leg, struct offer *offer);
+/** Sends what leg_offer() left waiting; false: nothing waits. */
+bool reinvite_go_on(struct sip_leg *l);
+/** Ends the peer's unanswered one. */
+void reinvite_drop(struct sip_leg *l);
+
+/* reinvite_peer.c */
+int reinvite_recv(struct sip_leg *l, nta_incoming_t *irq, const sip_t *sip);
+int reinvite_accept(struct leg *leg, struct offer *offer);
+int reinvite_refuse(struct leg *leg, int status);
+
+/* refer.c */
+int refer_send(struct leg *leg, const struct leg_refer *refer);
+void refer_go_on(struct sip_leg *l);
+void refer_drop(struct sip_leg *l);
+int refer_notify(struct sip_leg *l, nta_incoming_t *irq, const sip_t *sip);
+
+/* message.c */
+int message_info(struct sip_leg *l, nta_incoming_t *irq, const sip_t *sip);
+int message_text(struct sip_leg *l, nta_incoming_t *irq, const sip_t *sip);
+
+/** RFC 3261 14.1: back-off after a 491, in ms. */
+uint64_t backoff_491(struct sip_leg *l);
+#define TRIES_MAX 3
+
+#endif

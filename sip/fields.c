@@ -1,0 +1,165 @@
+#include "fields.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include <sofia-sip/msg_header.h>
+#include <sofia-sip/sip_header.h>
+
+#define HEADERS_MAX 256
+
+struct scratch {
+	struct header header[HEADERS_MAX];
+	size_t len;
+	char text[65536];
+};
+
+struct scratch *scratch_new(void)
+{
+	return malloc(sizeof(struct scratch));
+}
+
+void scratch_free(struct scratch *sc)
+{
+	free(sc);
+}
+
+static char *keep(struct scratch *sc, const char *s, size_t len)
+{
+	char *p = sc->text + sc->len;
+
+	if (len >= sizeof(sc->text) - sc->len)
+		return NULL;
+
+	memcpy(p, s, len);
+	p[len] = '\0';
+	sc->len += len + 1;
+	return p;
+}
+
+/* sofia's display names still have their quotes. */
+static const char *unquoted(struct scratch *sc, const char *s)
+{
+	char *p, *to;
+
+	if (!s || !*s)
+		return "";
+	if (*s != '"')
+		return s;
+
+	p = to = keep(sc, s + 1, strlen(s + 1));
+	if (!p)
+		return "";
+	for (const char *from = p; *from && *from != '"'; from++) {
+		if (*from == '\\' && from[1])
+			from++;
+		*to++ = *from;
+	}
+	*to = '\0';
+	return p;
+}
+
+static const char *uri(struct scratch *sc, const url_t *url)
+{
+	char *p = sc->text + sc->len;
+	const size_t room = sizeof(sc->text) - sc->len;
+	const issize_t n = url_e(p, (isize_t)room, url);
+
+	if (n < 0 || (size_t)n >= room)
+		return "";
+	sc->len += (size_t)n + 1;
+	return p;
+}
+
+/* Of the dialog, the hop or the body: nothing that could be passed on. */
+static bool is_plumbing(const sip_header_t *h)
+{
+	const msg_hclass_t *c = h->sh_class;
+
+	return c == sip_request_class || c == sip_via_class ||
+		c == sip_route_class || c == sip_record_route_class ||
+		c == sip_from_class || c == sip_to_class ||
+		c == sip_call_id_class || c == sip_cseq_class ||
+		c == sip_contact_class || c == sip_max_forwards_class ||
+		c == sip_content_length_class ||
+		c == sip_content_type_class || c == sip_separator_class ||
+		c == sip_payload_class || c == sip_error_class;
+}
+
+static bool take(struct scratch *sc, const sip_header_t *h,
+		 struct header *to)
+{
+	const msg_hclass_t *c = h->sh_class;
+	char *p = sc->text + sc->len;
+	const size_t room = sizeof(sc->text) - sc->len;
+	issize_t n;
+
+	if (c == sip_unknown_class) {
+		to->name = (char *)h->sh_unknown->un_name;
+		to->value = h->sh_unknown->un_value ?
+			(char *)h->sh_unknown->un_value : p;
+		if (to->value == p && !keep(sc, "", 0))
+			return false;
+		return to->name != NULL;
+	}
+	/* A header the parser knows: its name is the class's, its value is
+	 * written anew. */
+	n = msg_header_field_e(p, (isize_t)room, (const msg_header_t *)h, 0);
+	if (n < 0 || (size_t)n + 1 >= room)
+		return false;
+	p[n] = '\0';
+	sc->len += (size_t)n + 1;
+	to->name = (char *)c->hc_name;
+	to->value = p;
+	return true;
+}
+
+static unsigned take_all(struct scratch *sc, const sip_t *sip)
+{
+	const sip_header_t *h = (const sip_header_t *)sip->sip_request;
+	unsigned n = 0;
+
+	for (; h && n < HEADERS_MAX;
+	     h = (const sip_header_t *)h->sh_succ)
+		if (!is_plumbing(h) && take(sc, h, &sc->header[n]))
+			n++;
+	return n;
+}
+
+static bool lists(const sip_allow_t *allow, const char *method)
+{
+	for (; allow; allow = (const sip_allow_t *)allow->k_next)
+		for (size_t i = 0; allow->k_items && allow->k_items[i]; i++)
+			if (!strcasecmp(allow->k_items[i], method))
+				return true;
+	return false;
+}
+
+static const char *or_empty(const char *s)
+{
+	return s ? s : "";
+}
+
+void fields_of_invite(struct scratch *sc, const sip_t *sip,
+		      const struct sockaddr *source, struct offer *offer,
+		      struct leg_invite *inv)
+{
+	sc->len = 0;
+	*inv = (struct leg_invite){
+		.call_id = sip->sip_call_id->i_id,
+		.request_user = or_empty(sip->sip_request->rq_url->url_user),
+		.to_user = or_empty(sip->sip_to->a_url->url_user),
+		.from_user = or_empty(sip->sip_from->a_url->url_user),
+		.from_display = unquoted(sc, sip->sip_from->a_display),
+		.from_uri = uri(sc, sip->sip_from->a_url),
+		.source = source,
+		.max_forwards = sip->sip_max_forwards ?
+			(int)sip->sip_max_forwards->mf_count : 70,
+		.allow_known = sip->sip_allow != NULL,
+		.allow_refer = lists(sip->sip_allow, "REFER"),
+		.headers = sc->header,
+		.offer = offer,
+	};
+	inv->header_count = take_all(sc, sip);
+}

@@ -1,0 +1,144 @@
+/*
+ * Three functions of sofia-sip that the library itself calls through its
+ * symbol table are defined here, in our own binary, and so take their place.
+ * Each forwards to the library's own and changes one case that would end the
+ * process or send packets where a stranger wants them.
+ */
+#define _GNU_SOURCE	/* RTLD_NEXT */
+
+#include "guard.h"
+
+#include <dlfcn.h>
+#include <limits.h>
+#include <string.h>
+#include <uv.h>
+
+#include <sofia-sip/msg_addr.h>
+#include <sofia-sip/nta_tag.h>
+#include <sofia-sip/sip.h>
+#include <sofia-sip/sip_header.h>
+#include <sofia-sip/sip_tag.h>
+#include <sofia-sip/sip_util.h>
+#include <sofia-sip/su_tag_io.h>
+#include <sofia-sip/su_tagarg.h>
+#include <sofia-sip/tport.h>
+
+#include "route.h"
+#include "sip.h"
+
+typedef tport_t *(tsend_h)(tport_t *, msg_t *, tp_name_t const *,
+			   tag_type_t, tag_value_t, ...);
+typedef int (sanity_h)(sip_t const *);
+
+static tsend_h *real_tsend;
+static sanity_h *real_sanity;
+static struct sip_counters *counters;
+
+int guard_open(struct sip_counters *c)
+{
+	void *p;
+
+	counters = c;
+	if (!c)
+		return 0;
+
+	/* Copied as bytes: C does not convert object to function pointers. */
+	p = dlsym(RTLD_NEXT, "tport_tsend");
+	memcpy(&real_tsend, &p, sizeof(p));
+	p = dlsym(RTLD_NEXT, "sip_sanity_check");
+	memcpy(&real_sanity, &p, sizeof(p));
+	return real_tsend && real_sanity ? 0 : UV_ENOSYS;
+}
+
+/*
+ * A response that cannot be sent (its Via says port 0, or an address that the
+ * socket refuses) leaves an INVITE transaction without a state, and the ACK
+ * that follows with the same branch ends in an assertion. To the caller such a
+ * response is lost on the wire, as any datagram may be. A Via with maddr is
+ * treated so too: it would have us send to an address of the sender's choice.
+ */
+tport_t *tport_tsend(tport_t *self, msg_t *msg, tp_name_t const *tpn,
+		     tag_type_t tag, tag_value_t value, ...)
+{
+	const sip_t *sip = sip_object(msg);
+	const int response = sip && sip->sip_status;
+	tport_t *sent = NULL;
+	ta_list ta;
+
+	if (!response || !sip->sip_via || !sip->sip_via->v_maddr) {
+		ta_start(ta, tag, value);
+		sent = real_tsend(self, msg, tpn, ta_tags(ta));
+		(void)ta_end(ta);
+	}
+	if (!sent && response) {
+		if (counters)
+			counters->unsendable++;
+		sent = self;
+	}
+	return sent;
+}
+
+/*
+ * A branch shorter than RFC 3261's magic cookie makes nta read past its end
+ * when a later request is compared with it. Saying "insane" here has nta
+ * answer 400 without keeping anything.
+ */
+int sip_sanity_check(sip_t const *sip)
+{
+	if (sip && sip->sip_request && sip->sip_via &&
+	    sip->sip_via->v_branch && strlen(sip->sip_via->v_branch) < 7)
+		return -1;
+	return real_sanity(sip);
+}
+
+int guard_ack_bye(nta_agent_t *agent, msg_t *msg, int bye)
+{
+	const sip_t *sip = sip_object(msg);
+	struct route route;
+	nta_leg_t *leg;
+	nta_outgoing_t *orq;
+	sip_cseq_t *cseq;
+
+	if (!sip->sip_via || !sip->sip_cseq ||
+	    route_from_addr(&route, msg_addr(msg)))
+		return -1;
+
+	leg = nta_leg_tcreate(agent, NULL, NULL,
+			      SIPTAG_CALL_ID(sip->sip_call_id),
+			      SIPTAG_FROM(sip->sip_from),
+			      SIPTAG_TO(sip->sip_to),
+			      SIPTAG_CSEQ(sip->sip_cseq), TAG_END());
+	if (!leg)
+		return -1;
+
+	nta_leg_client_reroute(leg, sip->sip_record_route, sip->sip_contact,
+			       1);
+	cseq = sip_cseq_create(msg_home(msg), sip->sip_cseq->cs_seq,
+			       SIP_METHOD_ACK);
+	orq = nta_outgoing_tcreate(leg, NULL, NULL, route_url(&route),
+				   SIP_METHOD_ACK, NULL, SIPTAG_CSEQ(cseq),
+				   NTATAG_ACK_BRANCH(sip->sip_via->v_branch),
+				   TAG_END());
+	nta_outgoing_destroy(orq);
+	if (bye) {
+		orq = nta_outgoing_tcreate(leg, NULL, NULL, route_url(&route),
+					   SIP_METHOD_BYE, NULL, TAG_END());
+		nta_outgoing_destroy(orq);
+	}
+	nta_leg_destroy(leg);
+	return 0;
+}
+
+/*
+ * nta calls this for the 2xx of a second fork. Its own version looks up the
+ * host of the Contact, which a stranger chose, in the DNS; ours answers to
+ * where the response came from, and repeats a lost ACK or BYE.
+ */
+int nta_msg_ackbye(nta_agent_t *agent, msg_t *msg)
+{
+	if (guard_ack_bye(agent, msg, 1))
+		return -1;
+
+	msg_destroy(msg);
+	return 0;
+}

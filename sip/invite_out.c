@@ -1,0 +1,323 @@
+/*
+ * The calling side of an INVITE: dial, what the callee says, CANCEL.
+ */
+#include "dialog.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uv.h>
+
+#include <sofia-sip/msg_addr.h>
+#include <sofia-sip/su_tagarg.h>
+
+#include "core/log.h"
+#include "core/offer.h"
+#include "text.h"
+
+/* CANCEL, once a provisional response allows it (RFC 3261 9.1). Sent earlier
+ * it would not only be wrong: a 200 to it then ends in an assertion. */
+static void cancel(struct sip_leg *l)
+{
+	char reason[128];
+
+	if (l->cancelled || !l->invite ||
+	    nta_outgoing_status(l->invite) < 100)
+		return;
+
+	l->cancelled = true;
+	if (l->reason.cause)
+		snprintf(reason, sizeof(reason), "SIP;cause=%d%s%s%s",
+			 l->reason.cause, l->reason_text[0] ? ";text=\"" : "",
+			 l->reason_text, l->reason_text[0] ? "\"" : "");
+	nta_outgoing_tcancel(l->invite, NULL, NULL,
+			     TAG_IF(l->reason.cause,
+				    SIPTAG_REASON_STR(reason)),
+			     TAG_END());
+	timer_start(&l->timer, l->sip->t1x64);
+}
+
+void invite_out_cancel(struct sip_leg *l)
+{
+	cancel(l);
+}
+
+static void done(struct sip_leg *l)
+{
+	nta_outgoing_destroy(l->invite);
+	l->invite = NULL;
+	timer_stop(&l->timer);
+}
+
+static void progress(struct sip_leg *l, const sip_t *sip)
+{
+	struct leg_event ev = {
+		.type = LEG_PROGRESS,
+		.status = sip->sip_status->st_status,
+		.phrase = sip->sip_status->st_phrase,
+	};
+
+	if (!l->heard && l->state != D_OVER)
+		l->heard = true;
+	if (l->ended) {
+		cancel(l);
+		return;
+	}
+	if (ev.status > 100)
+		dialog_sdp(sip, &ev.offer);
+	if (ev.offer) {
+		offer_unref(l->early);
+		l->early = offer_ref(ev.offer);
+	}
+	dialog_tell(l, &ev);
+	offer_unref(ev.offer);
+}
+
+static bool usable(const struct offer *o)
+{
+	return o && o->port && !o->secure;
+}
+
+static void answered(struct sip_leg *l, const sip_t *sip)
+{
+	struct leg_event ev = {
+		.type = LEG_ANSWERED,
+		.status = sip->sip_status->st_status,
+		.phrase = sip->sip_status->st_phrase,
+	};
+
+	if (sip->sip_to->a_tag)
+		nta_leg_rtag(l->dialog, sip->sip_to->a_tag);
+	nta_leg_client_reroute(l->dialog, sip->sip_record_route,
+			       sip->sip_contact, 1);
+	dialog_ack(l, l->invite);
+	done(l);
+	dialog_step(l, E_ANSWER);
+	if (l->ended) {
+		/* It crossed our CANCEL, or came long after we gave up. */
+		dialog_bye(l);
+		dialog_go_on(l);
+		return;
+	}
+
+	dialog_sdp(sip, &ev.offer);
+	/* Some send their answer in the 183 alone. */
+	if (!ev.offer && !(sip->sip_payload && sip->sip_payload->pl_len))
+		ev.offer = offer_ref(l->early);
+	offer_unref(l->early);
+	l->early = NULL;
+	if (!usable(ev.offer)) {
+		ev.type = LEG_REJECTED;
+		ev.status = 0;
+		ev.cause = LEG_CAUSE_BAD_ANSWER;
+		dialog_bye(l);
+		dialog_step(l, E_GONE);
+	}
+	dialog_tell(l, &ev);
+	offer_unref(ev.offer);
+	dialog_go_on(l);
+}
+
+static void rejected(struct sip_leg *l, nta_outgoing_t *orq,
+		     const sip_t *sip)
+{
+	struct leg_event ev = { .type = LEG_REJECTED };
+	struct answer a;
+
+	dialog_answer(&a, orq, sip);
+	ev.status = a.status;
+	ev.phrase = a.phrase;
+	ev.cause = a.cause;
+	if (a.status && sip->sip_retry_after &&
+	    sip->sip_retry_after->af_delta < 86400)
+		ev.retry_after = (int)sip->sip_retry_after->af_delta;
+	done(l);
+	dialog_step(l, E_GONE);
+	dialog_tell(l, &ev);
+	dialog_go_on(l);
+}
+
+static int on_response(nta_outgoing_magic_t *magic, nta_outgoing_t *orq,
+		       sip_t const *sip)
+{
+	struct sip_leg *l = (struct sip_leg *)magic;
+	const int status = sip ? sip->sip_status->st_status :
+		nta_outgoing_status(orq);
+
+	if (l->invite != orq)
+		return 0;
+	if (sip && status < 200) {
+		progress(l, sip);
+		return 0;
+	}
+	if (sip && status < 300) {
+		msg_t *msg = nta_outgoing_getresponse(orq);
+
+		route_from_addr(&l->last, msg_addr(msg));
+		msg_destroy(msg);
+		answered(l, sip);
+	} else {
+		rejected(l, orq, sip);
+	}
+	return 0;
+}
+
+/* headers of the INVITE */
+
+static int add_headers(msg_t *msg, const struct leg_dial *d)
+{
+	sip_t *sip = sip_object(msg);
+	char line[2048];
+
+	for (unsigned i = 0; i < d->header_count; i++) {
+		const struct header *h = &d->headers[i];
+		const int n = snprintf(line, sizeof(line), "%s: %s", h->name,
+				       h->value);
+
+		if (n < 0 || (size_t)n >= sizeof(line) ||
+		    text_has_break(h->name) || text_has_break(h->value) ||
+		    !text_is_token(h->name))
+			return UV_EINVAL;
+		/* Unknown to the parser, whatever it is: so its name travels
+		 * as it was written. */
+		if (msg_header_add_make(msg, (msg_pub_t *)sip,
+					sip_unknown_class, line) < 0)
+			return UV_ENOMEM;
+	}
+	return 0;
+}
+
+static int make_dialog(struct sip_leg *l, const struct leg_dial *d,
+		       const url_t *url)
+{
+	char from[512];
+	su_home_t *home = su_home_new(sizeof(*home));
+	sip_from_t *f;
+	sip_to_t *t;
+	int err;
+
+	if (!home)
+		return UV_ENOMEM;
+
+	err = text_from(from, sizeof(from), d->from_display, d->from_user,
+			d->from_host ? d->from_host : l->local->host);
+	if (err)
+		goto out;
+
+	f = sip_from_make(home, from);
+	t = sip_to_create(home, (const url_string_t *)url);
+	err = UV_EINVAL;
+	if (!f || !t)
+		goto out;
+
+	l->dialog = nta_leg_tcreate(l->sip->agent, dialog_request,
+				    (nta_leg_magic_t *)l, SIPTAG_FROM(f),
+				    SIPTAG_TO(t), TAG_END());
+	err = l->dialog && nta_leg_tag(l->dialog, NULL) ? 0 : UV_ENOMEM;
+out:
+	su_home_unref(home);
+	return err;
+}
+
+static int send_invite(struct sip_leg *l, const struct leg_dial *d,
+		const url_t *url)
+{
+	msg_t *msg = nta_msg_create(l->sip->agent, 0);
+	sip_t *sip = sip_object(msg);
+	sip_max_forwards_t forwards[1];
+	sip_payload_t body[1];
+	char *sdp = NULL;
+	size_t len;
+	int err = UV_ENOMEM;
+
+	if (!msg)
+		return UV_ENOMEM;
+
+	sdp = sdp_write(&l->sdp, d->offer, l->local->addr, &len);
+	if (!sdp)
+		goto out;
+
+	sip_payload_init(body);
+	body->pl_data = sdp;
+	body->pl_len = len;
+	sip_max_forwards_init(forwards);
+	forwards->mf_count = (unsigned long)d->max_forwards;
+	if (sip_add_tl(msg, sip, SIPTAG_MAX_FORWARDS(forwards),
+		       SIPTAG_CONTACT(l->local->contact),
+		       SIPTAG_UNKNOWN(l->sip->allow),
+		       TAG_IF(d->privacy, SIPTAG_PRIVACY_STR(d->privacy)),
+		       SIPTAG_CONTENT_TYPE(l->sip->type_sdp),
+		       SIPTAG_PAYLOAD(body), TAG_END()) < 0)
+		goto out;
+
+	err = add_headers(msg, d);
+	if (err)
+		goto out;
+
+	err = UV_EINVAL;
+	if (nta_msg_request_complete(msg, l->dialog, SIP_METHOD_INVITE,
+				     (const url_string_t *)url) < 0)
+		goto out;
+
+	l->invite = nta_outgoing_mcreate(l->sip->agent, on_response,
+					 (nta_outgoing_magic_t *)l,
+					 route_url(&l->last), msg,
+					 NTATAG_PASS_100(1), DIALOG_TAGS(l),
+					 TAG_END());
+	if (l->invite) {
+		msg = NULL;
+		err = 0;
+	}
+out:
+	free(sdp);
+	msg_destroy(msg);
+	return err;
+}
+
+int invite_out(struct signalling *port, const struct leg_dial *d, leg_h *h,
+	       void *arg, struct leg **legp)
+{
+	struct sip *s = (struct sip *)port;
+	struct sip_leg *l;
+	su_home_t *home;
+	url_t *url;
+	int err;
+
+	if (s->closing)
+		return UV_ECANCELED;
+	if (s->calling >= CALLING_MAX)
+		return UV_EAGAIN;
+	if (!d->offer || d->max_forwards <= 0 || !text_is_uri(d->uri) ||
+	    text_has_break(d->privacy))
+		return UV_EINVAL;
+
+	l = dialog_new(s, D_CALL);
+	home = su_home_new(sizeof(*home));
+	err = UV_ENOMEM;
+	if (!l || !home)
+		goto out;
+
+	/* Headers in a Request-URI would become headers of the INVITE. */
+	url = url_make(home, d->uri);
+	err = UV_EINVAL;
+	if (!url)
+		goto out;
+	url->url_headers = NULL;
+	if (route_from_url(&l->last, url))
+		goto out;
+
+	l->local = sip_local_for(s, l->last.host);
+	err = make_dialog(l, d, url);
+	if (!err)
+		err = send_invite(l, d, url);
+out:
+	su_home_unref(home);
+	if (err) {
+		if (l)
+			dialog_undo(l);
+		return err;
+	}
+	leg_listen(&l->leg, h, arg);
+	*legp = &l->leg;
+	return 0;
+}
