@@ -1,0 +1,290 @@
+/**
+ * @file list.c  Lists of reactions: checked once, then private
+ *
+ * A list the author wrote is copied, so that nothing a handler does to his own
+ * table can reach another call.
+ */
+#include <lauxlib.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "inside.h"
+#include "scan.h"
+
+#define DEPTH_MAX 32
+
+static void complain(lua_State *L, const struct list_place *at,
+		     const struct reaction *r, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+
+static void complain(lua_State *L, const struct list_place *at,
+		     const struct reaction *r, const char *fmt, ...)
+{
+	const char *file = r && r->source ? r->source->path : at->file;
+	int line = r && r->line ? r->line : at->line;
+	char text[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (at->p) {
+		problem_add(at->p, file, line, "%s: %s", at->state->path,
+			    text);
+		return;
+	}
+	if (!line)
+		luaL_error(L, "%s", text);
+	lua_pushfstring(L, "%s:%d: %s", file, line, text);
+	lua_error(L);
+}
+
+static void check_path(lua_State *L, const struct list_place *at,
+		       const struct reaction *r, const char *path)
+{
+	const struct program *prog = at->program;
+	const char **words, *near;
+
+	if (program_find(prog, at->state, path))
+		return;
+	words = lua_newuserdatauv(L, (prog->count + 1) * sizeof(*words), 0);
+	for (size_t i = 0; i < prog->count; i++)
+		words[i] = prog->all[i]->path;
+	words[prog->count] = NULL;
+	near = nearest_word(path, words);
+	if (near)
+		complain(L, at, r, "there is no state '%s'; did you mean "
+			 "'%s'?", path, near);
+	else
+		complain(L, at, r, "there is no state '%s'", path);
+	lua_pop(L, 1);
+}
+
+/* Templates are for literals of the bot file, and not there yet. */
+static void check_text(lua_State *L, int idx, const struct list_place *at,
+		       const struct reaction *r)
+{
+	if (at->p && strstr(lua_tostring(L, idx), "{{"))
+		complain(L, at, r, "templates '{{ }}' are not available in "
+			 "this version");
+}
+
+/* At load only: what this version lacks is refused, what else is wrong is
+ * told, since the handler may never come there. */
+static void check_switch(lua_State *L, const struct list_place *at,
+			 const struct reaction *r)
+{
+	struct action_error err;
+	struct action *a;
+	bool refused = false;
+
+	if (!at->p)
+		return;
+	for (size_t i = 0; i < action_field_count; i++) {
+		const struct action_field *f = &action_fields[i];
+
+		if (f->action != ACT_SWITCH || f->built ||
+		    !json_object_get(r->fields, f->name))
+			continue;
+		complain(L, at, r, "'%s' is not available in this version",
+			 f->name);
+		refused = true;
+	}
+	if (refused)
+		return;
+	if (action_parse(&a, r->fields, NULL, &err)) {
+		problem_warn(at->p, r->source ? r->source->path : at->file,
+			     r->line, "%s: %s", at->state->path, err.text);
+		return;
+	}
+	action_free(a);
+}
+
+/* The content of a when: conditions and bodies in turn, last otherwise. */
+static void freeze_when(lua_State *L, int idx, struct list_place *at)
+{
+	int n;
+
+	lua_getiuservalue(L, idx, 1);
+	n = (int)lua_rawlen(L, -1);
+	lua_createtable(L, n, 0);
+	for (int i = 1; i <= n; i++) {
+		lua_rawgeti(L, -2, i);
+		if (lua_istable(L, -1)) {
+			list_freeze(L, lua_gettop(L), at, false);
+			lua_remove(L, -2);
+		}
+		lua_rawseti(L, -2, i);
+	}
+	lua_setiuservalue(L, idx, 1);
+	lua_pop(L, 1);
+}
+
+static void freeze_random(lua_State *L, int idx, struct list_place *at,
+			  struct reaction *r)
+{
+	lua_getiuservalue(L, idx, 1);
+	list_freeze(L, lua_gettop(L), at, false);
+	if (!lua_rawlen(L, -1))
+		complain(L, at, r, "'random' has nothing to choose from");
+	lua_setiuservalue(L, idx, 1);
+	lua_pop(L, 1);
+	if (at->p && !r->id)
+		r->id = ++at->program->randoms;
+}
+
+static void freeze_reaction(lua_State *L, int idx, struct list_place *at,
+			    struct reaction *r)
+{
+	struct list_place in = *at;
+
+	r->used = true;
+	if (r->line) {
+		in.line = r->line;
+		if (r->source)
+			in.file = r->source->path;
+	}
+	switch (r->kind) {
+	case R_SAY:
+		lua_getiuservalue(L, idx, 1);
+		check_text(L, -1, at, r);
+		lua_pop(L, 1);
+		break;
+	case R_RANDOM:
+		freeze_random(L, idx, &in, r);
+		break;
+	case R_WHEN:
+		if (!r->complete)
+			complain(L, at, r, "'when' or 'elsewhen' without a "
+				 "body: when(f) { ... }");
+		else
+			freeze_when(L, idx, &in);
+		break;
+	case R_SWITCH:
+		check_switch(L, at, r);
+		break;
+	case R_ENTER:
+	case R_GO:
+		lua_getiuservalue(L, idx, 1);
+		check_path(L, at, r, lua_tostring(L, -1));
+		lua_pop(L, 1);
+		break;
+	case R_MISSING:
+		lua_getiuservalue(L, idx, 1);
+		complain(L, at, r, "'%s' is not available in this version",
+			 lua_tostring(L, -1));
+		lua_pop(L, 1);
+		break;
+	case R_WRONG:
+		lua_getiuservalue(L, idx, 1);
+		complain(L, at, r, "%s", lua_tostring(L, -1));
+		lua_pop(L, 1);
+		break;
+	case R_BOT:
+		complain(L, at, r, "bot { ... } is no reaction");
+		break;
+	case R_HANGUP:
+		break;
+	}
+	r->frozen = true;
+}
+
+void list_freeze_item(lua_State *L, int idx, struct list_place *at)
+{
+	struct reaction *r;
+
+	luaL_checkstack(L, 12, "lists nested too deep");
+	idx = lua_absindex(L, idx);
+	switch (lua_type(L, idx)) {
+	case LUA_TSTRING:
+		check_text(L, idx, at, NULL);
+		break;
+	case LUA_TFUNCTION:
+		break;
+	case LUA_TTABLE:
+		list_freeze(L, idx, at, false);
+		return;
+	default:
+		r = reaction_at(L, idx);
+		if (!r) {
+			complain(L, at, NULL, "a %s is no reaction",
+				 luaL_typename(L, idx));
+			break;
+		}
+		if (at->depth >= DEPTH_MAX) {
+			complain(L, at, r, "reactions nested deeper than %d",
+				 DEPTH_MAX);
+			break;
+		}
+		at->depth++;
+		freeze_reaction(L, idx, at, r);
+		at->depth--;
+	}
+	lua_pushvalue(L, idx);
+}
+
+/* Number of items of a list, with what is wrong with its keys told. */
+static lua_Integer items(lua_State *L, int idx, struct list_place *at,
+			 bool keys)
+{
+	lua_Integer n = 0, max = 0, i;
+
+	lua_pushnil(L);
+	while (lua_next(L, idx)) {
+		lua_pop(L, 1);
+		if (lua_isinteger(L, -1) && lua_tointeger(L, -1) >= 1) {
+			i = lua_tointeger(L, -1);
+			max = i > max ? i : max;
+			n++;
+		} else if (lua_type(L, -1) != LUA_TSTRING) {
+			complain(L, at, NULL, "a key that is a %s",
+				 luaL_typename(L, -1));
+		} else if (!keys) {
+			complain(L, at, NULL, "a list of reactions has no "
+				 "key '%s'", lua_tostring(L, -1));
+		}
+	}
+	if (n == max)
+		return n;
+	for (i = 1; lua_rawgeti(L, idx, i) != LUA_TNIL; i++)
+		lua_pop(L, 1);
+	lua_pop(L, 1);
+	complain(L, at, NULL, "hole in the list: item %lld is nil",
+		 (long long)i);
+	return i - 1;
+}
+
+void list_freeze(lua_State *L, int idx, struct list_place *at, bool keys)
+{
+	const struct scan_table *scan = at->scan;
+	const int line = at->line;
+	lua_Integer n;
+
+	luaL_checkstack(L, 12, "lists nested too deep");
+	meter_charge(L, 10 + lua_rawlen(L, idx));
+	if (at->depth >= DEPTH_MAX) {
+		complain(L, at, NULL, "lists nested deeper than %d",
+			 DEPTH_MAX);
+		lua_newtable(L);
+		return;
+	}
+	idx = lua_absindex(L, idx);
+	n = items(L, idx, at, keys);
+	lua_createtable(L, (int)(n < 256 ? n : 256), 0);
+	at->depth++;
+	for (lua_Integer i = 1; i <= n; i++) {
+		const struct scan_entry *e = scan_item(scan, (int)i);
+
+		at->scan = e ? e->table : NULL;
+		at->line = e && e->line ? e->line : line;
+		lua_rawgeti(L, idx, i);
+		list_freeze_item(L, lua_gettop(L), at);
+		lua_remove(L, -2);
+		lua_rawseti(L, -2, i);
+	}
+	at->depth--;
+	at->scan = scan;
+	at->line = line;
+}

@@ -1,0 +1,526 @@
+/**
+ * @file program.c  From the table a bot file returns to its states
+ *
+ * Every mistake is collected, with the line the scanner knows for it. Two
+ * passes: the tree of states with their triggers, then the reactions, since
+ * those name states by their path.
+ */
+#include <lauxlib.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "inside.h"
+#include "pattern.h"
+#include "scan.h"
+
+#define DEPTH_MAX 32
+#define STATES_MAX 100000
+
+struct build {
+	lua_State *L;
+	struct program *prog;
+	const char *file;
+	struct problems *p;
+	bool intents;		/* the bot has some */
+};
+
+static const char *const state_keys[] = {
+	"q", "q!", "intent", "intent!", "event", "event!", "states",
+	"noContext", "modal", NULL
+};
+
+static const char *const bot_keys[] = {
+	"q", "q!", "intent", "intent!", "event", "event!", "states",
+	"noContext", "modal", "name", "fallback", "intents", "patterns", NULL
+};
+
+/* Events that need what this version does not have. */
+static const char *const missing_events[] = {
+	"speechNotRecognized", "noDtmfAnswerEvent", "bargeInIntent",
+	"onCallNotConnected", "onCallNotConnectedTechnical", NULL
+};
+
+static bool one_of(const char *word, const char *const *words)
+{
+	for (; *words; words++)
+		if (!strcmp(word, *words))
+			return true;
+	return false;
+}
+
+static int line_of(const struct state *st, const char *key)
+{
+	const struct scan_entry *e = scan_key(st->scan, key);
+
+	return e && e->line ? e->line : st->line;
+}
+
+static void problem(const struct build *b, const struct state *st, int line,
+		    const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+
+static void problem(const struct build *b, const struct state *st, int line,
+		    const char *fmt, ...)
+{
+	char text[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	problem_add(b->p, b->file, line, "%s: %s", st->path, text);
+}
+
+static void no_memory(const struct build *b)
+{
+	luaL_error(b->L, "no memory");
+}
+
+/* ---- triggers ---- */
+
+static void add_trigger(struct build *b, struct state *st, const char *key,
+			unsigned place)
+{
+	const char *text = lua_tostring(b->L, -1);
+	struct trigger *t;
+	char err[256];
+
+	if (lua_type(b->L, -1) != LUA_TSTRING) {
+		problem(b, st, line_of(st, key), "'%s' takes a text or a list "
+			"of texts, not a %s", key, luaL_typename(b->L, -1));
+		return;
+	}
+	t = realloc(st->triggers, (st->trigger_count + 1) * sizeof(*t));
+	if (!t)
+		no_memory(b);
+	st->triggers = t;
+	t += st->trigger_count;
+	*t = (struct trigger){
+		.kind = *key == 'q' ? TRIGGER_Q :
+			*key == 'i' ? TRIGGER_INTENT : TRIGGER_EVENT,
+		.global = key[strlen(key) - 1] == '!',
+		.place = place,
+		.text = strdup(text),
+	};
+	st->trigger_count++;
+	if (!t->text)
+		no_memory(b);
+	if (t->kind == TRIGGER_INTENT) {
+		b->intents = true;
+	} else if (t->kind == TRIGGER_EVENT) {
+		if (one_of(text, missing_events))
+			problem(b, st, line_of(st, key), "the event '%s' is "
+				"not available in this version", text);
+	} else {
+		t->pattern = pattern_compile(text, err, sizeof(err));
+		if (!t->pattern)
+			problem(b, st, line_of(st, key), "%s: %s", key, err);
+	}
+}
+
+/* The triggers under `key` of the table at `idx`. */
+static void triggers(struct build *b, struct state *st, int idx,
+		     const char *key)
+{
+	lua_State *L = b->L;
+	lua_Integer n;
+
+	lua_pushstring(L, key);
+	switch (lua_rawget(L, idx)) {
+	case LUA_TNIL:
+		break;
+	case LUA_TTABLE:
+		n = (lua_Integer)lua_rawlen(L, -1);
+		if (!n)
+			problem(b, st, line_of(st, key), "'%s' is an empty "
+				"list", key);
+		for (lua_Integer i = 1; i <= n; i++) {
+			lua_rawgeti(L, -1, i);
+			add_trigger(b, st, key, (unsigned)i - 1);
+			lua_pop(L, 1);
+		}
+		break;
+	default:
+		add_trigger(b, st, key, 0);
+	}
+	lua_pop(L, 1);
+}
+
+static bool flag(struct build *b, struct state *st, int idx, const char *key)
+{
+	bool on = false;
+
+	lua_pushstring(b->L, key);
+	switch (lua_rawget(b->L, idx)) {
+	case LUA_TNIL:
+		break;
+	case LUA_TBOOLEAN:
+		on = lua_toboolean(b->L, -1);
+		break;
+	default:
+		problem(b, st, line_of(st, key), "'%s' is true or false, not "
+			"a %s", key, luaL_typename(b->L, -1));
+	}
+	lua_pop(b->L, 1);
+	return on;
+}
+
+/* ---- the tree ---- */
+
+static void check_keys(struct build *b, struct state *st, int idx)
+{
+	const char *const *words = st->parent ? state_keys : bot_keys;
+	lua_State *L = b->L;
+
+	lua_pushnil(L);
+	while (lua_next(L, idx)) {
+		const char *key, *near;
+
+		lua_pop(L, 1);
+		if (lua_type(L, -1) != LUA_TSTRING)
+			continue;	/* the list's business */
+		key = lua_tostring(L, -1);
+		if (!strcmp(key, "patterns") && !st->parent)
+			problem(b, st, line_of(st, key), "'patterns' is not "
+				"available in this version");
+		if (one_of(key, words))
+			continue;
+		near = nearest_word(key, words);
+		if (near)
+			problem(b, st, line_of(st, key), "unknown key '%s'; "
+				"did you mean '%s'?", key, near);
+		else
+			problem(b, st, line_of(st, key), "unknown key '%s'",
+				key);
+	}
+}
+
+static struct state *add_state(struct build *b, struct state *parent,
+			       const char *name)
+{
+	struct program *prog = b->prog;
+	const char *base = parent && parent->parent ? parent->path : "";
+	struct state *st = calloc(1, sizeof(*st)), **more;
+	size_t size = strlen(base) + strlen(name) + 2;
+
+	if (!st)
+		no_memory(b);
+	st->list = LUA_NOREF;
+	st->parent = parent;
+	more = realloc(prog->all, (prog->count + 1) * sizeof(*more));
+	if (!more) {
+		free(st);
+		no_memory(b);
+	}
+	prog->all = more;
+	prog->all[prog->count++] = st;		/* from here it owns it */
+	st->name = strdup(name);
+	st->path = malloc(size);
+	if (!st->name || !st->path)
+		no_memory(b);
+	snprintf(st->path, size, "%s/%s", base, name);
+	if (!parent) {
+		prog->root = st;
+		return st;
+	}
+	more = realloc(parent->children,
+		       (parent->child_count + 1) * sizeof(*more));
+	if (!more)
+		no_memory(b);
+	parent->children = more;
+	parent->children[parent->child_count++] = st;
+	return st;
+}
+
+static int by_path(const void *a, const void *b)
+{
+	const struct state *x = *(struct state *const *)a;
+	const struct state *y = *(struct state *const *)b;
+
+	return strcmp(x->path, y->path);
+}
+
+static bool good_name(lua_State *L, int idx)
+{
+	size_t len;
+	const char *s = lua_tolstring(L, idx, &len);
+
+	return len && len <= 200 && strlen(s) == len && !strchr(s, '/') &&
+		strcmp(s, ".") && strcmp(s, "..");
+}
+
+static void walk(struct build *b, struct state *st, int idx, unsigned depth);
+
+static void nested(struct build *b, struct state *st, int idx,
+		   unsigned depth)
+{
+	const struct scan_entry *e = scan_key(st->scan, "states");
+	const struct scan_table *scan = e ? e->table : NULL;
+	lua_State *L = b->L;
+	int states;
+
+	lua_pushliteral(L, "states");
+	if (lua_rawget(L, idx) == LUA_TNIL)
+		return;
+	states = lua_gettop(L);
+	if (!lua_istable(L, states)) {
+		problem(b, st, line_of(st, "states"), "'states' is a table of "
+			"named states, not a %s", luaL_typename(L, states));
+		return;
+	}
+	lua_pushnil(L);
+	while (lua_next(L, states)) {
+		const struct scan_entry *child;
+		struct state *sub;
+
+		if (lua_type(L, -2) != LUA_TSTRING) {
+			child = lua_isinteger(L, -2) ?
+				scan_item(scan, (int)lua_tointeger(L, -2))
+				: NULL;
+			problem(b, st, child ? child->line
+				: line_of(st, "states"), "'states' has an "
+				"item without a name: Name = { ... }");
+		} else if (!good_name(L, -2)) {
+			problem(b, st, line_of(st, "states"), "'%s' is no "
+				"name for a state", lua_tostring(L, -2));
+		} else if (b->prog->count >= STATES_MAX) {
+			luaL_error(L, "more than %d states", STATES_MAX);
+		} else {
+			sub = add_state(b, st, lua_tostring(L, -2));
+			child = scan_key(scan, sub->name);
+			sub->line = child && child->line ? child->line
+				: line_of(st, "states");
+			sub->scan = child ? child->table : NULL;
+			if (!lua_istable(L, -1))
+				problem(b, sub, sub->line, "a state is a "
+					"table, not a %s",
+					luaL_typename(L, -1));
+		}
+		lua_pop(L, 1);
+	}
+	if (st->child_count)
+		qsort(st->children, st->child_count, sizeof(*st->children),
+		      by_path);
+	for (size_t i = 0; i < st->child_count; i++) {
+		lua_pushstring(L, st->children[i]->name);
+		if (lua_rawget(L, states) == LUA_TTABLE)
+			walk(b, st->children[i], lua_gettop(L), depth + 1);
+		lua_settop(L, states);
+	}
+}
+
+static void walk(struct build *b, struct state *st, int idx, unsigned depth)
+{
+	static const char *const keys[] = {
+		"q", "q!", "intent", "intent!", "event", "event!",
+	};
+
+	luaL_checkstack(b->L, 20, "states nested too deep");
+	meter_charge(b->L, 20);
+	if (depth > DEPTH_MAX) {
+		problem(b, st, st->line, "states nested deeper than %d",
+			DEPTH_MAX);
+		return;
+	}
+	check_keys(b, st, idx);
+	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
+		triggers(b, st, idx, keys[i]);
+	st->no_context = flag(b, st, idx, "noContext");
+	st->modal = flag(b, st, idx, "modal");
+	lua_pushvalue(b->L, idx);
+	st->list = luaL_ref(b->L, LUA_REGISTRYINDEX);
+	nested(b, st, idx, depth);
+}
+
+/* ---- what only the bot itself has ---- */
+
+static char *text_key(struct build *b, int idx, const char *key)
+{
+	struct state *root = b->prog->root;
+	char *s = NULL;
+
+	lua_pushstring(b->L, key);
+	switch (lua_rawget(b->L, idx)) {
+	case LUA_TNIL:
+		break;
+	case LUA_TSTRING:
+		s = strdup(lua_tostring(b->L, -1));
+		if (!s)
+			no_memory(b);
+		break;
+	default:
+		problem(b, root, line_of(root, key), "'%s' is a text, not a "
+			"%s", key, luaL_typename(b->L, -1));
+	}
+	lua_pop(b->L, 1);
+	return s;
+}
+
+/* An intent with phrases must be a state's, or named by one. */
+static bool intent_known(const struct program *prog, const char *name)
+{
+	for (size_t i = 0; i < prog->count; i++) {
+		const struct state *st = prog->all[i];
+
+		if (!strcmp(st->path, name))
+			return true;
+		for (size_t k = 0; k < st->trigger_count; k++)
+			if (st->triggers[k].kind == TRIGGER_INTENT &&
+			    !strcmp(st->triggers[k].text, name))
+				return true;
+	}
+	return false;
+}
+
+static void intents(struct build *b, int idx)
+{
+	struct state *root = b->prog->root;
+	const int line = line_of(root, "intents");
+	lua_State *L = b->L;
+
+	lua_pushliteral(L, "intents");
+	if (lua_rawget(L, idx) == LUA_TNIL)
+		goto out;
+	b->intents = true;
+	if (!lua_istable(L, -1)) {
+		problem(b, root, line, "'intents' is a table of lists, not a "
+			"%s", luaL_typename(L, -1));
+		goto out;
+	}
+	lua_pushnil(L);
+	while (lua_next(L, -2)) {
+		const char *name = lua_type(L, -2) == LUA_TSTRING ?
+			lua_tostring(L, -2) : NULL;
+
+		if (!name)
+			problem(b, root, line, "'intents' has an item without "
+				"a name: [\"/Path\"] = { ... }");
+		else if (!intent_known(b->prog, name))
+			problem(b, root, line, "there is no state or intent "
+				"'%s'", name);
+		else if (!lua_istable(L, -1))
+			problem(b, root, line, "the phrases of '%s' are a "
+				"list", name);
+		lua_pop(L, 1);
+	}
+out:
+	lua_pop(L, 1);
+}
+
+void program_build(lua_State *L, struct program **pp, const char *file,
+		   const struct scan *scan, struct problems *p)
+{
+	struct program *prog = calloc(1, sizeof(*prog));
+	struct build b = { .L = L, .prog = prog, .file = file, .p = p };
+	const int idx = lua_gettop(L);
+	char *name;
+
+	*pp = prog;
+	if (!prog)
+		no_memory(&b);
+	add_state(&b, NULL, "");
+	prog->root->scan = scan ? scan_root(scan) : NULL;
+	prog->root->line = prog->root->scan ? prog->root->scan->line : 0;
+	walk(&b, prog->root, idx, 0);
+	qsort(prog->all, prog->count, sizeof(*prog->all), by_path);
+	name = text_key(&b, idx, "name");
+	free(name);
+	prog->fallback = text_key(&b, idx, "fallback");
+	intents(&b, idx);
+	if (b.intents)
+		problem_warn(p, file, prog->root->line, "there is no "
+			     "classifier in this version: intents never "
+			     "match");
+
+	for (size_t i = 0; i < prog->count; i++) {
+		struct state *st = prog->all[i];
+		struct list_place at = {
+			.p = p, .program = prog, .state = st, .file = file,
+			.scan = st->scan, .line = st->line,
+		};
+		int table = st->list;
+
+		if (table == LUA_NOREF)
+			continue;
+		lua_rawgeti(L, LUA_REGISTRYINDEX, table);
+		list_freeze(L, lua_gettop(L), &at, true);
+		st->list = LUA_NOREF;
+		luaL_unref(L, LUA_REGISTRYINDEX, table);
+		if (lua_rawlen(L, -1))
+			st->list = luaL_ref(L, LUA_REGISTRYINDEX);
+		lua_settop(L, idx);
+		st->scan = NULL;
+	}
+}
+
+void program_free(struct program *prog)
+{
+	if (!prog)
+		return;
+	for (size_t i = 0; i < prog->count; i++) {
+		struct state *st = prog->all[i];
+
+		for (size_t k = 0; k < st->trigger_count; k++) {
+			free(st->triggers[k].text);
+			pattern_free(st->triggers[k].pattern);
+		}
+		free(st->triggers);
+		free(st->children);
+		free(st->path);
+		free(st->name);
+		free(st);
+	}
+	free(prog->all);
+	free(prog->fallback);
+	free(prog);
+}
+
+/* The absolute path that `path` means in `from`; false: too long. */
+static bool resolve(const struct state *from, const char *path, char *buf,
+		    size_t size)
+{
+	size_t len;
+
+	if (*path == '/')
+		return (size_t)snprintf(buf, size, "%s", path) < size;
+	if ((size_t)snprintf(buf, size, "%s", from->path) >= size)
+		return false;
+	while (*path) {
+		const char *slash = strchr(path, '/');
+		size_t n = slash ? (size_t)(slash - path) : strlen(path);
+
+		len = strlen(buf);
+		if (n == 2 && !memcmp(path, "..", 2)) {
+			char *last = strrchr(buf, '/');
+
+			if (len <= 1)
+				return false;	/* above the root */
+			last[last == buf ? 1 : 0] = '\0';
+		} else if (n && !(n == 1 && *path == '.')) {
+			if (len + n + 2 > size)
+				return false;
+			if (len > 1)
+				buf[len++] = '/';
+			memcpy(buf + len, path, n);
+			buf[len + n] = '\0';
+		}
+		path += n + (slash != NULL);
+	}
+	return true;
+}
+
+struct state *program_find(const struct program *prog,
+			   const struct state *from, const char *path)
+{
+	struct state key, *k = &key, **hit;
+	char buf[1024];
+
+	if (!*path || !resolve(from, path, buf, sizeof(buf)))
+		return NULL;
+	key.path = buf;
+	hit = bsearch(&k, prog->all, prog->count, sizeof(*prog->all),
+		      by_path);
+	return hit ? *hit : NULL;
+}

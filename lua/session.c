@@ -1,0 +1,564 @@
+/**
+ * @file session.c  A call's stay in a bot: its inputs, one after the other
+ *
+ * What the engine reports is queued and looked at in a task at the end of the
+ * turn. One input is handled at a time; while its handler waits, only what it
+ * waits for goes past the queue. After the customer has left: the outcome of
+ * the transfer, what is queued, and the event given to gone() last.
+ */
+#include <lauxlib.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uv.h>
+
+#include "core/log.h"
+#include "inside.h"
+
+#define MISSES_MAX 3
+#define FALLBACK "Sorry, I did not understand you."
+
+static void work(void *arg);
+
+const char *session_id(const struct session_lua *s)
+{
+	return s->call ? s->call->id : NULL;
+}
+
+void session_wake(struct session_lua *s)
+{
+	task_post(s->shard->bot->sc->loop, &s->task, work, s);
+}
+
+void session_land(struct session_lua *s, const struct state *st)
+{
+	if (st->no_context || st == s->context)
+		return;
+	s->context = st;
+	if (!s->closed)
+		s->h->state(s->arg, st->path);
+}
+
+/* ---- inputs ---- */
+
+void input_free(struct input *in)
+{
+	if (!in)
+		return;
+	free(in->event);
+	free(in->text);
+	json_decref(in->data);
+	free(in);
+}
+
+static struct input *event_new(const char *name, json_t *data)
+{
+	struct input *in = calloc(1, sizeof(*in));
+
+	if (!in)
+		return NULL;
+	in->kind = IN_EVENT;
+	in->event = strdup(name);
+	in->data = json_incref(data);
+	if (!in->event) {
+		input_free(in);
+		return NULL;
+	}
+	return in;
+}
+
+static void push_front(struct session_lua *s, struct input *in)
+{
+	in->next = s->head;
+	s->head = in;
+	if (!s->tail)
+		s->tail = in;
+	s->queued++;
+	session_wake(s);
+}
+
+static void push(struct session_lua *s, struct input *in, const char *what)
+{
+	if (!in || s->queued >= QUEUE_MAX) {
+		log_line(LOG_WARN, session_id(s), "%s is dropped: %s", what,
+			 in ? "too many inputs wait for the bot"
+			 : "no memory");
+		input_free(in);
+		return;
+	}
+	*(s->tail ? &s->tail->next : &s->head) = in;
+	s->tail = in;
+	s->queued++;
+	session_wake(s);
+}
+
+static struct input *pop(struct session_lua *s)
+{
+	struct input *in = s->head;
+
+	if (!in)
+		return NULL;
+	s->head = in->next;
+	if (!s->head)
+		s->tail = NULL;
+	s->queued--;
+	in->next = NULL;
+	return in;
+}
+
+/* Takes every query out of the queue. */
+static void drop_queries(struct session_lua *s)
+{
+	struct input **p = &s->head, *in;
+
+	s->tail = NULL;
+	while ((in = *p)) {
+		if (in->kind == IN_QUERY) {
+			*p = in->next;
+			s->queued--;
+			input_free(in);
+		} else {
+			s->tail = in;
+			p = &in->next;
+		}
+	}
+}
+
+/* Puts the outcome of a transfer before all else. */
+static void outcome_first(struct session_lua *s)
+{
+	struct input **p = &s->head, *in, *before = NULL;
+
+	while ((in = *p) && !in->outcome) {
+		before = in;
+		p = &in->next;
+	}
+	if (!in || !before)
+		return;
+	*p = in->next;
+	if (s->tail == in)
+		s->tail = before;
+	in->next = s->head;
+	s->head = in;
+}
+
+/* ---- what the engine calls ---- */
+
+static struct session_lua *of(struct session *base)
+{
+	return (struct session_lua *)base;
+}
+
+static bool op_handles(struct session *base, const char *event)
+{
+	const struct session_lua *s = of(base);
+
+	return match_event(s->shard->program, s->context, event) != NULL;
+}
+
+static void op_query(struct session *base, enum query_kind kind,
+		     const char *text, size_t len)
+{
+	struct session_lua *s = of(base);
+	struct input *in;
+
+	if (s->closed || s->gone)
+		return;
+	in = calloc(1, sizeof(*in));
+	if (in) {
+		in->kind = IN_QUERY;
+		in->query = kind;
+		in->len = len;
+		in->text = malloc(len + 1);
+		if (!in->text) {
+			free(in);
+			in = NULL;
+		} else {
+			memcpy(in->text, text, len);
+			in->text[len] = '\0';
+		}
+	}
+	push(s, in, "a query");
+}
+
+static void op_event(struct session *base, const char *name, json_t *data)
+{
+	struct session_lua *s = of(base);
+
+	if (!s->closed)
+		push(s, event_new(name, data), name);
+}
+
+/* Keeps how the transfer ended, for getTransferStatus(). */
+static void keep_outcome(struct session_lua *s,
+			 const struct transfer_outcome *o)
+{
+	s->had_transfer = true;
+	s->transferring = false;
+	s->success = o->success;
+	s->hangup = o->hangup;
+	free(s->number);
+	s->number = strdup(o->number ? o->number : "");
+	json_decref(s->details);
+	s->details = json_incref(o->details);
+}
+
+static void op_outcome(struct session *base, const struct transfer_outcome *o)
+{
+	struct session_lua *s = of(base);
+	struct input *in;
+	json_t *data;
+
+	if (s->closed)
+		return;
+	keep_outcome(s, o);
+	if (s->run && s->run->wait == WAIT_TRANSFER) {
+		s->run->ready = true;
+		session_wake(s);
+		return;
+	}
+	data = json_pack("{s:s,s:b,s:s}", "status",
+			 o->success ? "SUCCESS" : "FAIL", "hangup",
+			 (int)o->hangup, "number", o->number ? o->number : "");
+	in = event_new("transfer", data);
+	json_decref(data);
+	if (!in) {
+		log_line(LOG_ERROR, session_id(s), "transfer: no memory for "
+			 "the event");
+		session_wake(s);
+		return;
+	}
+	in->outcome = true;		/* is never dropped for want of room */
+	if (s->gone) {
+		push_front(s, in);
+		return;
+	}
+	*(s->tail ? &s->tail->next : &s->head) = in;
+	s->tail = in;
+	s->queued++;
+	session_wake(s);
+}
+
+static void op_said(struct session *base, uint64_t ticket, bool interrupted)
+{
+	struct session_lua *s = of(base);
+	struct run *run = s->run;
+
+	if (s->closed || !run || run->wait != WAIT_SAY ||
+	    run->ticket != ticket)
+		return;
+	run->ready = true;
+	run->interrupted = interrupted;
+	session_wake(s);
+}
+
+static void op_gone(struct session *base, const char *last)
+{
+	struct session_lua *s = of(base);
+
+	if (s->closed || s->gone)
+		return;
+	s->gone = true;
+	s->last = last ? strdup(last) : NULL;
+	drop_queries(s);
+	outcome_first(s);
+	session_wake(s);
+}
+
+static void op_close(struct session *base)
+{
+	struct session_lua *s = of(base);
+
+	if (s->closed)
+		return;
+	s->closed = true;
+	s->call = NULL;
+	session_wake(s);
+}
+
+const struct session_ops session_lua_ops = {
+	.handles = op_handles,
+	.query = op_query,
+	.event = op_event,
+	.outcome = op_outcome,
+	.said = op_said,
+	.gone = op_gone,
+	.close = op_close,
+};
+
+/* ---- errors ---- */
+
+/* Asks for something on the session's own account. */
+static void ask(struct session_lua *s, struct action *a)
+{
+	struct action_error err;
+	int rc;
+
+	if (!a || s->gone || s->closed) {
+		action_free(a);
+		return;
+	}
+	rc = session_act(s, a, &err);
+	if (rc && rc != UV_ENOTCONN)
+		log_line(LOG_WARN, session_id(s), "the fallback is dropped: "
+			 "%s", err.text);
+}
+
+static void say_fallback(struct session_lua *s)
+{
+	const char *text = s->shard->program->fallback;
+
+	if (!text)
+		text = FALLBACK;
+	if (!s->transferring)
+		ask(s, action_say(text, strlen(text), 0));
+}
+
+/* A log line is one line: a traceback's breaks become bars. */
+static char *one_line(const char *text)
+{
+	char *s = strdup(text);
+
+	for (char *p = s; p && *p; p++)
+		if (*p == '\n')
+			*p = '|';
+		else if ((unsigned char)*p < 0x20)
+			*p = ' ';
+	return s;
+}
+
+/* A handler has failed: told once, then the bot's own handler, or the end. */
+static void script_error(struct session_lua *s, const struct run *run)
+{
+	const bool again = run->in && run->in->error;
+	const char *message = run->message ? run->message : "no memory";
+	const char *trace = run->traceback ? run->traceback : "";
+	const struct bot_error e = {
+		.message = message, .traceback = trace,
+		.state = run->state->path,
+	};
+	char *text = one_line(message), *flat = one_line(trace);
+	struct input *in;
+	json_t *data;
+
+	if (s->call)
+		log_line(LOG_ERROR, session_id(s), "%s: state %s%s%s",
+			 text ? text : message, run->state->path,
+			 flat && *flat ? ": " : "", flat ? flat : "");
+	free(text);
+	free(flat);
+	if (s->closed)
+		return;
+	s->h->error(s->arg, &e);
+	if (s->closed)
+		return;
+	if (!again && match_event(s->shard->program, s->context,
+				  "scriptError")) {
+		data = json_object();
+		if (data) {
+			json_object_set_new(data, "message",
+				json_stringn_nocheck(message,
+						     strlen(message)));
+			json_object_set_new(data, "traceback",
+				json_stringn_nocheck(trace, strlen(trace)));
+			json_object_set_new(data, "state",
+				json_string(run->state->path));
+		}
+		in = event_new("scriptError", data);
+		json_decref(data);
+		if (in) {
+			in->error = true;
+			push_front(s, in);
+			return;
+		}
+	}
+	if (!again)
+		say_fallback(s);
+	ask(s, action_new(ACT_HANGUP));
+}
+
+void session_run_ended(struct session_lua *s)
+{
+	struct run *run = s->run;
+
+	s->run = NULL;
+	if (run->failed)
+		script_error(s, run);
+	run_free(run);
+}
+
+/* ---- handling ---- */
+
+/* Nothing answers a query: the event noMatch, or the fallback. */
+static void no_match(struct session_lua *s, struct input *in)
+{
+	struct state *st = match_event(s->shard->program, s->context,
+				       "noMatch");
+
+	if (st) {
+		in->event = strdup("noMatch");
+		session_land(s, st);
+		if (st->list == LUA_NOREF || s->closed)
+			input_free(in);
+		else if (run_start(s, st, in))
+			log_line(LOG_ERROR, session_id(s), "no memory for a "
+				 "handler");
+		return;
+	}
+	input_free(in);
+	say_fallback(s);
+	if (++s->misses >= MISSES_MAX)
+		ask(s, action_new(ACT_HANGUP));
+}
+
+static void handle(struct session_lua *s, struct input *in)
+{
+	const struct program *prog = s->shard->program;
+	struct state *st;
+
+	if (in->kind == IN_EVENT) {
+		st = match_event(prog, s->context, in->event);
+	} else {
+		st = match_query(prog, s->context, in->query, in->text,
+				 in->len);
+		if (!st && in->query == QUERY_START) {
+			st = prog->root;
+		} else if (!st) {
+			no_match(s, in);
+			return;
+		}
+		s->misses = 0;
+	}
+	if (st)
+		session_land(s, st);
+	if (!st || st->list == LUA_NOREF || s->closed) {
+		input_free(in);
+		return;
+	}
+	if (run_start(s, st, in)) {
+		log_line(LOG_ERROR, session_id(s), "no memory for a handler");
+		ask(s, action_new(ACT_HANGUP));
+	}
+}
+
+static struct input *next_input(struct session_lua *s)
+{
+	struct input *in = pop(s);
+	char *last;
+
+	/* The outcome of a transfer goes before the last event. */
+	if (in || !s->gone || !s->last || s->transferring)
+		return in;
+	last = s->last;
+	s->last = NULL;
+	in = event_new(last, NULL);
+	free(last);
+	return in;
+}
+
+/* Nothing is left to do for now. */
+static void settle(struct session_lua *s)
+{
+	if (s->gone) {
+		if (s->drained || s->last)
+			return;
+		s->drained = true;
+		s->h->drained(s->arg);
+	} else if (s->busy) {
+		s->busy = false;
+		s->h->idle(s->arg);
+	}
+}
+
+static void close_now(struct session_lua *s)
+{
+	struct shard *sh = s->shard;
+
+	if (s->run) {
+		/* What the handler holds is closed; its call is over. */
+		run_abandon(s->run);
+	}
+	session_free(s);
+	bot_session_ended(sh->bot, sh);
+}
+
+static void work(void *arg)
+{
+	struct session_lua *s = arg;
+	struct run *run = s->run;
+	struct input *in;
+
+	if (s->closed) {
+		close_now(s);
+		return;
+	}
+	if (run && run->ready) {
+		run_resume(run);
+	} else if (run && run->wait == WAIT_SAY && (run->abandon || s->gone)) {
+		run_abandon(run);
+	} else if (run) {
+		return;
+	} else if ((in = next_input(s))) {
+		s->busy = true;
+		handle(s, in);
+	} else {
+		settle(s);
+		return;
+	}
+	session_wake(s);	/* one step at a time, others have their turn */
+}
+
+/* ---- beginning and end ---- */
+
+int session_open(struct shard *sh, const struct bot_call *call,
+		 const struct session_handlers *h, void *arg,
+		 struct session **sp)
+{
+	struct session_lua *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return UV_ENOMEM;
+	s->base.ops = &session_lua_ops;
+	s->shard = sh;
+	s->call = call;
+	s->h = h;
+	s->arg = arg;
+	s->context = sh->program->root;
+	s->data = LUA_NOREF;
+	s->next = sh->sessions;
+	if (s->next)
+		s->next->prev = s;
+	sh->sessions = s;
+	sh->session_count++;
+	sh->bot->sessions++;
+	*sp = &s->base;
+	return 0;
+}
+
+void session_free(struct session_lua *s)
+{
+	struct shard *sh = s->shard;
+	struct input *in;
+
+	task_cancel(sh->bot->sc->loop, &s->task);
+	if (s->run) {
+		if (timer_running(&s->run->timer))
+			timer_stop(&s->run->timer);
+		shard_thread_done(sh, &s->run->thread, false);
+		sh->bot->coroutines--;
+		run_free(s->run);
+	}
+	luaL_unref(sh->L, LUA_REGISTRYINDEX, s->data);
+	*(s->prev ? &s->prev->next : &sh->sessions) = s->next;
+	if (s->next)
+		s->next->prev = s->prev;
+	sh->session_count--;
+	sh->bot->sessions--;
+	while ((in = pop(s)))
+		input_free(in);
+	json_decref(s->client);
+	json_decref(s->details);
+	free(s->randoms);
+	free(s->number);
+	free(s->last);
+	free(s);
+}

@@ -1,0 +1,306 @@
+/**
+ * @file verbs.c  The verbs of `call`, and log
+ *
+ * Those that wait look like ordinary functions: they start the operation,
+ * yield, and go on in their continuation when the session has the result.
+ */
+#include <lauxlib.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uv.h>
+
+#include "core/config.h"
+#include "core/log.h"
+#include "inside.h"
+
+#define LOG_BYTES (64 * 1024)
+
+/* Raises unless the handler itself called us, with nothing in between that
+ * cannot be left and entered again. */
+static void check_wait(lua_State *L, const struct run *run)
+{
+	lua_Debug ar;
+	bool can = L == run->thread.co && lua_isyieldable(L) &&
+		!run->s->shard->closing;
+
+	for (int i = 0; can && lua_getstack(L, i, &ar); i++) {
+		lua_getinfo(L, "n", &ar);
+		can = strcmp(ar.namewhat, "metamethod") != 0;
+	}
+	if (!can)
+		luaL_error(L, "cannot wait here");
+}
+
+/* Leaves the handler until session_wake(); `k` goes on. */
+static int wait_for(lua_State *L, struct run *run, enum wait what,
+		    lua_KFunction k)
+{
+	run->wait = what;
+	return lua_yieldk(L, 0, 0, k);
+}
+
+static int refused(lua_State *L, const char *reason)
+{
+	luaL_pushfail(L);
+	lua_pushstring(L, reason);
+	return 2;
+}
+
+/* ---- say ---- */
+
+static int say_done(lua_State *L, int status, lua_KContext ctx)
+{
+	const struct run *run = call_check(L, 1);
+
+	(void)status;
+	(void)ctx;
+	if (run->interrupted)
+		return refused(L, "interrupted");
+	lua_pushboolean(L, 1);
+	return 1;
+}
+
+int l_call_say(lua_State *L)
+{
+	struct run *run = call_check(L, 1);
+	struct session_lua *s = run->s;
+	struct action_error err;
+	struct action *a;
+	const char *text;
+	size_t len;
+	int rc;
+
+	text = luaL_checklstring(L, 2, &len);
+	check_wait(L, run);
+	run_checkpoint(L, run, true);
+	run->ready = false;
+	run->interrupted = false;
+	if (s->gone) {
+		run->abandon = true;
+		return wait_for(L, run, WAIT_SAY, say_done);
+	}
+	if (s->transferring) {
+		log_line(LOG_WARN, session_id(s), "a text is dropped: a "
+			 "transfer is under way");
+		return refused(L, "transfer");
+	}
+
+	run->ticket = ++s->tickets;
+	a = action_say(text, len, run->ticket);
+	if (!a)
+		return luaL_error(L, "no memory");
+	run->wait = WAIT_SAY;		/* it may be over before act returns */
+	rc = session_act(s, a, &err);
+	if (rc == UV_ENOTCONN)
+		run->abandon = true;
+	else if (rc)
+		run->wait = WAIT_NONE;
+	if (rc == UV_EBUSY) {
+		log_line(LOG_WARN, session_id(s), "a text is dropped: %s",
+			 err.text);
+		return refused(L, "transfer");
+	}
+	if (rc && rc != UV_ENOTCONN)
+		return luaL_error(L, "%s", err.text);
+	return wait_for(L, run, WAIT_SAY, say_done);
+}
+
+/* ---- sleep ---- */
+
+static void on_timer(void *arg)
+{
+	struct run *run = arg;
+
+	run->ready = true;
+	session_wake(run->s);
+}
+
+static int sleep_done(lua_State *L, int status, lua_KContext ctx)
+{
+	(void)status;
+	(void)ctx;
+	lua_pushboolean(L, 1);
+	return 1;
+}
+
+int l_call_sleep(lua_State *L)
+{
+	struct run *run = call_check(L, 1);
+	json_t *v = NULL;
+	uint64_t ms = 0;
+	int rc;
+
+	if (lua_type(L, 2) == LUA_TNUMBER)
+		v = json_real(lua_tonumber(L, 2));
+	else if (lua_type(L, 2) == LUA_TSTRING)
+		v = json_string(lua_tostring(L, 2));
+	rc = v ? duration_parse(v, &ms) : UV_EINVAL;
+	json_decref(v);
+	if (rc)
+		return luaL_error(L, "call:sleep needs seconds, or a duration "
+				  "such as \"500ms\"");
+	check_wait(L, run);
+	run_checkpoint(L, run, true);
+	run->ready = false;
+	timer_init(&run->timer, run->s->shard->bot->sc->loop, on_timer, run);
+	timer_start(&run->timer, ms);
+	return wait_for(L, run, WAIT_SLEEP, sleep_done);
+}
+
+/* ---- transfer ---- */
+
+static int transfer_done(lua_State *L, int status, lua_KContext ctx)
+{
+	const struct run *run = call_check(L, 1);
+
+	(void)status;
+	(void)ctx;
+	dialer_push_status(L, run->s);
+	dialer_push_details(L, run->s);
+	return 2;
+}
+
+/* The switch of argument 2, or NULL and a message. Never raises. */
+static struct action *transfer_action(lua_State *L, const struct run *run,
+				      struct action_error *err)
+{
+	const struct plain_options o = { .bytes = LOG_BYTES };
+	struct action *a = NULL;
+	json_t *map = plain_json(L, 2, &o, "transfer", err->text,
+				 sizeof(err->text));
+
+	if (!map)
+		return NULL;
+	if (!json_is_object(map))
+		snprintf(err->text, sizeof(err->text), "transfer: named "
+			 "fields are needed, not a list");
+	else if (!json_object_get(map, "continueCall") &&
+		 json_object_set_new(map, "continueCall", json_true()))
+		snprintf(err->text, sizeof(err->text), "no memory");
+	else if (action_parse_switch(&a, map, session_id(run->s), err))
+		a = NULL;
+	json_decref(map);
+	return a;
+}
+
+int l_call_transfer(lua_State *L)
+{
+	struct run *run = call_check(L, 1);
+	struct session_lua *s = run->s;
+	struct action_error err;
+	struct action *a;
+	int rc;
+
+	luaL_checktype(L, 2, LUA_TTABLE);
+	check_wait(L, run);
+	if (s->transferring)
+		return luaL_error(L, "transfer: a transfer is under way");
+	run_checkpoint(L, run, true);
+	a = transfer_action(L, run, &err);
+	if (!a)
+		return luaL_error(L, "%s", err.text);
+	if (s->gone) {
+		action_free(a);
+		return refused(L, "gone");
+	}
+	run->ready = false;
+	run->wait = WAIT_TRANSFER;
+	rc = session_act(s, a, &err);
+	if (rc)
+		run->wait = WAIT_NONE;
+	if (rc == UV_ENOTCONN)
+		return refused(L, "gone");
+	if (rc)
+		return luaL_error(L, "%s", err.text);
+	return wait_for(L, run, WAIT_TRANSFER, transfer_done);
+}
+
+/* ---- while it rings ---- */
+
+static int verdict(lua_State *L, struct run *run, enum action_type type,
+		   int status)
+{
+	struct action *a = action_new(type);
+	struct action_error err;
+	int rc;
+
+	if (!a)
+		return luaL_error(L, "no memory");
+	a->status = status;
+	rc = session_act(run->s, a, &err);
+	if (rc == UV_ENOTCONN)
+		return refused(L, "gone");
+	if (rc)
+		return luaL_error(L, "%s", err.text);
+	lua_pushboolean(L, 1);
+	return 1;
+}
+
+int l_call_answer(lua_State *L)
+{
+	return verdict(L, call_check(L, 1), ACT_ANSWER, 0);
+}
+
+int l_call_reject(lua_State *L)
+{
+	struct run *run = call_check(L, 1);
+	lua_Integer status = luaL_checkinteger(L, 2);
+
+	luaL_argcheck(L, status >= 300 && status <= 699, 2,
+		      "a final SIP status from 300 to 699");
+	return verdict(L, run, ACT_REJECT, (int)status);
+}
+
+/* ---- log ---- */
+
+/* Writes text with its control bytes shown, so that a line stays a line. */
+static void log_text(const char *id, const char *s, size_t len)
+{
+	char buf[4096];
+	size_t n = 0;
+
+	for (size_t i = 0; i < len && n < sizeof(buf) - 5; i++) {
+		unsigned char c = (unsigned char)s[i];
+
+		if (c == '\n')
+			n += (size_t)sprintf(buf + n, "\\n");
+		else if (c < 0x20 || c == 0x7f)
+			n += (size_t)sprintf(buf + n, "\\x%02x", c);
+		else
+			buf[n++] = (char)c;
+	}
+	buf[n] = '\0';
+	log_line(LOG_INFO, id, "%s", buf);
+}
+
+int l_log(lua_State *L)
+{
+	const struct run *run = shard_of(L)->run;
+	const struct plain_options o = { .bytes = LOG_BYTES, .text = true };
+	const char *id = run ? session_id(run->s) : NULL, *text;
+	char err[256];
+	size_t len;
+
+	luaL_checkany(L, 1);
+	if (!lua_istable(L, 1)) {
+		text = luaL_tolstring(L, 1, &len);
+		meter_charge(L, 100 + len / 8);
+		log_text(id, text, len);
+		return 0;
+	}
+	meter_charge(L, 200);
+	{
+		json_t *v = plain_json(L, 1, &o, "log", err, sizeof(err));
+		char *json = v ? json_dumps(v, JSON_COMPACT | JSON_ENCODE_ANY |
+					    JSON_REAL_PRECISION(15)) : NULL;
+
+		json_decref(v);
+		if (json)
+			log_text(id, json, strlen(json));
+		free(json);
+		if (!v)
+			return luaL_error(L, "%s", err);
+	}
+	return 0;
+}

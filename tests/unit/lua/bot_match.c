@@ -1,0 +1,231 @@
+/* Which state a query or an event reaches. */
+#include "bot_fixture.h"
+
+static void with(const char *source, struct desk *d, struct caller *c)
+{
+	desk_open(d, source);
+	call_in(d, c, "49301");
+	start(c);
+}
+
+static void end(struct desk *d, struct caller *c)
+{
+	hang(c);
+	desk_close(d);
+}
+
+static const char levels[] =
+	"return bot { states = {\n"
+	"  A = { q = '$regex</start>', 'in A', states = {\n"
+	"    Child = { q = 'go', 'child', states = {\n"
+	"      Deep = { q = 'deep', 'deep' } } },\n"
+	"    Other = { q = 'other', 'other' } } },\n"
+	"  B = { q = { 'go', 'b' }, 'in B' },\n"
+	"  C = { ['q!'] = 'far', 'far' , states = {\n"
+	"    D = { q = 'hidden', ['q!'] = 'far away', 'D' } } },\n"
+	"  N = { q = 'aside', noContext = true, 'aside' },\n"
+	"} }";
+
+static void nearest_level(void **state)
+{
+	struct desk d;
+	struct caller c;
+
+	(void)state;
+	with(levels, &d, &c);
+	expect(&c, "state /A\nsay in A");
+	say(&c, "go");			/* the child is nearer than /B */
+	expect(&c, "state /A/Child\nsay child");
+	say(&c, "other");		/* a sibling */
+	expect(&c, "state /A/Other\nsay other");
+	say(&c, "deep");		/* not reachable from here */
+	expect(&c, "say Sorry, I did not understand you.");
+	say(&c, "b");			/* parent's sibling */
+	expect(&c, "state /B\nsay in B");
+	say(&c, "go");			/* now /B's own */
+	expect(&c, "say in B");
+	say(&c, "hidden");
+	expect(&c, "say Sorry, I did not understand you.");
+	say(&c, "far away");		/* global, nested */
+	expect(&c, "state /C/D\nsay D");
+	say(&c, "hidden");
+	expect(&c, "say D");
+	end(&d, &c);
+}
+
+static void no_context(void **state)
+{
+	struct desk d;
+	struct caller c;
+
+	(void)state;
+	with(levels, &d, &c);
+	c.heard[0] = '\0';
+	say(&c, "aside");
+	expect(&c, "say aside");
+	say(&c, "go");
+	expect(&c, "state /A/Child\nsay child");
+	end(&d, &c);
+}
+
+static void order_in_a_level(void **state)
+{
+	struct desk d;
+	struct caller c;
+
+	(void)state;
+	with("return bot { states = {\n"
+	     "  Any = { q = '*', 'any' },\n"
+	     "  Many = { q = 'one *', 'many' },\n"
+	     "  More = { q = 'one two *', 'more' },\n"
+	     "  Y = { q = { 'x', 'same' }, 'y' },\n"
+	     "  Z = { q = 'same', 'z' },\n"
+	     "  P = { q = 'pair', 'p' },\n"
+	     "  O = { q = 'pair', 'o' },\n"
+	     "} }", &d, &c);
+	expect(&c, "");
+	say(&c, "one two three");	/* most literal words */
+	expect(&c, "state /More\nsay more");
+	say(&c, "one three");
+	expect(&c, "state /Many\nsay many");
+	say(&c, "something else");
+	expect(&c, "state /Any\nsay any");
+	say(&c, "same");		/* place in the list */
+	expect(&c, "state /Z\nsay z");
+	say(&c, "pair");		/* path in byte order */
+	expect(&c, "state /O\nsay o");
+	end(&d, &c);
+}
+
+static void modal(void **state)
+{
+	struct desk d;
+	struct caller c;
+
+	(void)state;
+	with("return bot { states = {\n"
+	     "  Ask = { q = '$regex</start>', modal = true, event = 'again',"
+	     " 'ask', states = { Yes = { q = 'yes', 'yes' } } },\n"
+	     "  Help = { ['q!'] = 'help', 'help' },\n"
+	     "  Ev = { event = 'ping', 'pong' },\n"
+	     "} }", &d, &c);
+	expect(&c, "state /Ask\nsay ask");
+	say(&c, "help");
+	expect(&c, "say Sorry, I did not understand you.");
+	raise_event(&c, "ping");	/* events always reach */
+	expect(&c, "state /Ev\nsay pong");
+	say(&c, "help");
+	expect(&c, "state /Help\nsay help");
+	end(&d, &c);
+	with("return bot { states = {\n"
+	     "  Ask = { q = '$regex</start>', modal = true, 'ask', states ="
+	     " { Yes = { q = 'yes', 'yes' } } },\n"
+	     "  Help = { ['q!'] = 'help', 'help' } } }", &d, &c);
+	say(&c, "yes");
+	expect(&c, "state /Ask\nsay ask\nstate /Ask/Yes\nsay yes");
+	say(&c, "help");
+	expect(&c, "state /Help\nsay help");
+	end(&d, &c);
+}
+
+static void start_is_the_engines(void **state)
+{
+	struct desk d;
+	struct caller c;
+
+	(void)state;
+	with("return bot { 'root', states = {\n"
+	     "  S = { ['q!'] = '$regex</start>', 'started' },\n"
+	     "  T = { ['q!'] = 'start', 'typed' },\n"
+	     "  R = { ['q!'] = '$regex</st.*>', 'regex' },\n"
+	     "} }", &d, &c);
+	c.heard[0] = '\0';
+	say(&c, "/start");
+	expect(&c, "state /T\nsay typed");
+	say(&c, " /START\n");
+	expect(&c, "say typed");
+	say(&c, "/stop");
+	expect(&c, "state /R\nsay regex");
+	end(&d, &c);
+}
+
+static void root_answers_start(void **state)
+{
+	(void)state;
+	check_bot("return bot { name = 'x', 'Hello.', function(call) "
+		  "call:say 'World.' end }", "say Hello.\nsay World.");
+	check_bot("return bot { states = { A = { ['q!'] = '*', 'any' } } }",
+		  "");
+}
+
+static void events(void **state)
+{
+	struct desk d;
+	struct caller c;
+
+	(void)state;
+	with("return bot { states = {\n"
+	     "  A = { q = '$regex</start>', states = {\n"
+	     "    In = { event = 'x', 'inner x' } } },\n"
+	     "  B = { event = { 'x', 'y' }, function(call)\n"
+	     "    log(call.request.event) log(call.request.data) end },\n"
+	     "  C = { states = { G = { ['event!'] = 'z', 'global z' },\n"
+	     "    H = { event = 'never', 'h' } } },\n"
+	     "} }", &d, &c);
+	expect(&c, "state /A");
+	assert_true(c.s->ops->handles(c.s, "x"));
+	assert_true(c.s->ops->handles(c.s, "z"));
+	assert_false(c.s->ops->handles(c.s, "never"));
+	raise_event(&c, "x");
+	expect(&c, "state /A/In\nsay inner x");
+	raise_event(&c, "y");
+	expect(&c, "state /B\nlog y\nlog nil");
+	raise_event(&c, "nobody");
+	expect(&c, "");
+	raise_event(&c, "z");
+	expect(&c, "state /C/G\nsay global z");
+	end(&d, &c);
+}
+
+static void no_match(void **state)
+{
+	struct desk d;
+	struct caller c;
+
+	(void)state;
+	with("return bot { fallback = 'What?', states = { A = { q = 'a', 'A'"
+	     " } } }", &d, &c);
+	say(&c, "1");
+	say(&c, "2");
+	say(&c, "a");
+	expect(&c, "say What?\nsay What?\nstate /A\nsay A");
+	say(&c, "1");
+	say(&c, "2");
+	say(&c, "3");
+	expect(&c, "say What?\nsay What?\nsay What?\nhangup");
+	end(&d, &c);
+
+	with("return bot { states = { N = { event = 'noMatch', noContext ="
+	     " true, function(call) call:say(call.request.query) end } } }",
+	     &d, &c);
+	for (int i = 0; i < 5; i++)
+		say(&c, "hm");
+	expect(&c, "say hm\nsay hm\nsay hm\nsay hm\nsay hm");
+	end(&d, &c);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(nearest_level),
+		cmocka_unit_test(no_context),
+		cmocka_unit_test(order_in_a_level),
+		cmocka_unit_test(modal),
+		cmocka_unit_test(start_is_the_engines),
+		cmocka_unit_test(root_answers_start),
+		cmocka_unit_test(events),
+		cmocka_unit_test(no_match),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
