@@ -138,7 +138,7 @@ static const struct bot_ops bot_ops = { .open = b_open };
 static struct bot *find_bot(void *arg, const char *name)
 {
 	(void)name;
-	return arg;
+	return ((struct world *)arg)->bot;
 }
 
 /* the event stream */
@@ -193,6 +193,11 @@ static void on_event(const struct event *ev, void *arg)
 
 void world_open(struct world *w)
 {
+	world_open_with(w, NULL);
+}
+
+void world_open_with(struct world *w, const struct world_bot *b)
+{
 	static char name[] = "office", uri[] = "sip:127.0.0.2:5070";
 	static char name2[] = "other", uri2[] = "sip:127.0.0.3:5070";
 	static char id[] = "desk", number[] = "100", bot[] = "bot";
@@ -229,10 +234,16 @@ void world_open(struct world *w)
 	event_listen(w->bus, on_event, w);
 	media_open(&w->media, &none);
 	w->sim = sim_new(w->loop);
+	w->with = b;
+	w->bot = (struct bot *)w;
+	w->bot_ops = &bot_ops;
+	if (b)
+		w->bot = b->make(w->loop, &w->bot_ops, b->arg);
+	assert_non_null(w->bot);
 	o = (struct engine_options) {
 		.loop = w->loop, .config = &w->config, .bus = w->bus,
 		.media = w->media, .bot = find_bot, .arg = w,
-		.bot_ops = &bot_ops,
+		.bot_ops = w->bot_ops,
 	};
 	assert_int_equal(engine_open(&w->engine, &o), 0);
 	engine_set_signalling(w->engine,
@@ -264,9 +275,11 @@ void world_close(struct world *w)
 	assert_int_equal(w->started, w->ended);
 	assert_int_equal(w->transfers_started, w->transfers_ended);
 	assert_int_equal(sim_legs(w->sim), 0);
+	engine_close(w->engine);
+	if (w->with)
+		w->with->unmake(w->bot, w->with->arg);
 	assert_int_equal(loop_timers(w->loop), 0);
 	assert_int_equal(media_in_use(w->media), 0);
-	engine_close(w->engine);
 	sim_free(w->sim);
 	media_close(w->media);
 	event_bus_free(w->bus);

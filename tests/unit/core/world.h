@@ -23,6 +23,10 @@ struct world {
 	struct sim *sim;
 	struct engine *engine;
 
+	const struct world_bot *with;	/* NULL: the fake        */
+	struct bot *bot;
+	const struct bot_ops *bot_ops;
+
 	struct sim_leg *customer;
 	char call[64];
 
@@ -51,6 +55,16 @@ struct switch_fields {
 };
 
 void world_open(struct world *w);
+
+/** The same with a real scripting side, made on the world's loop. */
+struct world_bot {
+	struct bot *(*make)(struct loop *loop, const struct bot_ops **ops,
+			    void *arg);
+	/** Checks that nothing of the bot is left, and frees it. */
+	void (*unmake)(struct bot *bot, void *arg);
+	void *arg;
+};
+void world_open_with(struct world *w, const struct world_bot *b);
 
 /** Hangs everything up, lets time pass, and checks that nothing is left. */
 void world_close(struct world *w);

@@ -1,0 +1,230 @@
+"""A bad bot harms one call: its own."""
+
+import re
+import time
+
+import pytest
+
+from harness.cases import (connect, gone, hung_up, latencies, refuse)
+from harness.node import tandem
+
+BAD = r"""
+return bot {
+  name = "bad",
+  states = {
+    Start = { q = "$regex</start>", a "Hi!" },
+    Loop = { ["q!"] = "loop", function(call)
+      while true do end
+    end },
+    Pcall = { ["q!"] = "pcall", function(call)
+      while true do pcall(function() while true do end end) end
+    end },
+    Memory = { ["q!"] = "memory", function(call)
+      local t = {}
+      for i = 1, 1e9 do t[i] = ("x"):rep(1000) .. i end
+    end },
+    Rep = { ["q!"] = "rep", function(call)
+      local s = ("x"):rep(1e9)
+    end },
+    Find = { ["q!"] = "find", function(call)
+      local s = ("a"):rep(400)
+      s:find(".-.-.-.-b")
+    end },
+    Gsub = { ["q!"] = "gsub", function(call)
+      local s = ("a"):rep(4000)
+      s:gsub(".*.*.*b", "")
+    end },
+    Error = { ["q!"] = "error", function(call)
+      local nothing
+      return nothing.field
+    end },
+    Undefined = { ["q!"] = "undefined", function(call)
+      return undefinedGlobal
+    end },
+    Global = { ["q!"] = "global", function(call)
+      leaked = 1
+    end },
+    Deep = { ["q!"] = "deep", function(call)
+      local function f() return 1 + f() end
+      f()
+    end },
+    Sort = { ["q!"] = "sort", function(call)
+      local t = {}
+      for i = 1, 20000 do t[i] = i % 7 end
+      for i = 1, 1000 do table.sort(t, function(a, b) return a > b end) end
+    end },
+  },
+}
+"""
+TRIES = ["loop", "pcall", "memory", "rep", "find", "gsub", "error",
+         "undefined", "global", "deep", "sort"]
+
+GOOD = """
+return bot {
+  name = "good",
+  states = {
+    Start = { q = "$regex</start>", a "Hi!" },
+    Ping = { ["q!"] = "ping", a "pong" },
+  },
+}
+"""
+
+
+@pytest.mark.parametrize("word", TRIES)
+def test_one_line_scriptError_and_the_call_ends(world, word):
+    cust, agent, node = world.trio(
+        bots={"bad": BAD, "good": GOOD},
+        config={"channels": {"good": {"trunk": "office", "number": "200",
+                                      "bot": "good"}}})
+    other = connect(cust, node, "200")
+    c = connect(cust, node, "100")
+    waits = []
+
+    def pong(n):
+        start = time.monotonic()
+        other.message("ping")
+        node.wait_for("bot.say", call=other.id, text="pong", count=n)
+        waits.append(time.monotonic() - start)
+
+    for n in range(1, 6):
+        pong(n)
+    print("before:", latencies(waits))
+    waits.clear()
+    c.message(word)
+    for n in range(6, 16):
+        pong(n)
+    print("meanwhile:", latencies(waits))
+    e = node.wait_for("bot.error", call=c.id, timeout=20)
+    assert e["state"] == "/" + word.capitalize()
+    assert re.search(r"bad\.lua:\d+: ", e["message"]), e["message"]
+    assert "\n" not in e["message"]
+    print(e["message"])
+    # Unhandled: the fallback prompt, and the end of that call alone.
+    node.wait_for("bot.say", call=c.id,
+                  text="Sorry, I did not understand you.")
+    hung_up(c)
+    gone(node, c, "bot")
+    text = e["message"].split(": ", 1)[-1]
+    rows = [l for l in node.log().splitlines() if text in l]
+    assert len(rows) == 1 and c.id in rows[0], rows
+    pong(16)
+    other.bye()
+    gone(node, other, "customer")
+    assert len(node.rpc.find("bot.error")) == 1
+
+
+def test_error_while_a_transfer_runs(world):
+    source = """
+return bot {
+  name = "support",
+  states = {
+    Start = { q = "$regex</start>", a "Hi!" },
+    Go = { ["q!"] = "go", switch { phoneNumber = "1", continueCall = true } },
+    Error = { ["q!"] = "error", function(call) error("boom") end },
+    Caught = { event = "scriptError", function(call)
+      log("caught " .. call.request.data.message)
+    end },
+    Over = { event = "transfer", a "Over." },
+  },
+}
+"""
+    cust, agent, node = world.trio(bots={"support": source})
+    c = connect(cust, node)
+    c.message("go")
+    a = agent.incoming()
+    a.reply(180)
+    c.message("error")
+    e = node.wait_for("bot.error", call=c.id)
+    assert "boom" in e["message"] and e["state"] == "/Error"
+    node.wait_line("caught ")
+    a.reply(200, sdp=True)
+    a.expect("ACK")
+    c.expect("INVITE")
+    c.reply(200, sdp=True)
+    c.expect("ACK")
+    a.bye()
+    c.expect("INVITE")
+    c.reply(200, sdp=True)
+    c.expect("ACK")
+    e = node.wait_for("transfer.ended", call=c.id)
+    assert (e["status"], e["reason"]) == ("SUCCESS", "answered")
+    node.wait_for("bot.say", call=c.id, text="Over.")
+    c.bye()
+    gone(node, c, "customer")
+
+
+def test_unhandled_error_while_a_transfer_runs(world):
+    """It ends the call; the transfer ends with it, and the agent's leg."""
+    source = """
+return bot {
+  name = "support",
+  states = {
+    Start = { q = "$regex</start>", a "Hi!" },
+    Go = { ["q!"] = "go", switch { phoneNumber = "1", continueCall = true } },
+    Error = { ["q!"] = "error", function(call) error("boom") end },
+  },
+}
+"""
+    cust, agent, node = world.trio(bots={"support": source})
+    c = connect(cust, node)
+    c.message("go")
+    a = agent.incoming()
+    a.reply(180)
+    c.message("error")
+    node.wait_for("bot.error", call=c.id)
+    a.expect("CANCEL")
+    a.reply(200)
+    refuse(a, 487)
+    hung_up(c)
+    e = node.wait_for("transfer.ended", call=c.id)
+    assert (e["status"], e["hangup"], e["reason"]) == (
+        "FAIL", False, "cancelled"), e
+    gone(node, c, "bot")
+
+
+def test_error_in_the_transfer_event(world):
+    source = """
+return bot {
+  name = "support",
+  states = {
+    Start = { q = "$regex</start>", a "Hi!" },
+    Go = { ["q!"] = "go", switch { phoneNumber = "1", continueCall = true } },
+    Over = { event = "transfer", function(call) error("boom") end },
+    Caught = { event = "scriptError", function(call) error("again") end },
+  },
+}
+"""
+    cust, agent, node = world.trio(bots={"support": source})
+    c = connect(cust, node)
+    c.message("go")
+    a = agent.incoming()
+    refuse(a, 486)
+    node.wait_for("bot.error", call=c.id, count=2)
+    cust.silence(0.3, lambda m: m.method)   # not raised a third time
+    assert len(node.rpc.find("bot.error")) == 2
+    c.bye()
+    gone(node, c, "customer")
+
+
+SYNTAX = """
+return bot {
+  name = "support",
+  states = {
+    Start = { q = "$regex</start>" a "Hi!" },
+  },
+}
+"""
+
+
+def test_syntax_error_never_starts(world, tmp_path):
+    (tmp_path / "broken.lua").write_text(SYNTAX)
+    (tmp_path / "tandem.lua").write_text(
+        'return { bots = { support = "broken.lua" }, channels = {},'
+        ' default_bot = "support", control = { listen = {} } }')
+    for args in (["-c", "tandem.lua"], ["check", "-c", "tandem.lua"]):
+        p = tandem(*args, cwd=tmp_path)
+        assert p.returncode == 1, p
+        text = (p.stdout + p.stderr).strip().splitlines()
+        rows = [l for l in text if re.match(r"\S*broken\.lua:5: ", l)]
+        assert len(rows) == 1, text
+        print(rows[0])
