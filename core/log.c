@@ -142,7 +142,7 @@ static void compose(struct line *l, bool json, enum log_level level,
 		add_time(l);
 		add_text(l, " ");
 		add_text(l, names[level]);
-		add_text(l, "      " + strlen(names[level]));
+		add_text(l, &"      "[strlen(names[level])]);
 		if (call) {
 			add_text(l, "[");
 			add_escaped(l, call, strlen(call), false);

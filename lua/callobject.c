@@ -19,7 +19,7 @@ enum part {
 	P_CONTEXT, P_DIALER
 };
 
-void call_new(lua_State *L, struct run *run)
+void callobject_new(lua_State *L, struct run *run)
 {
 	struct call_ref *ref = lua_newuserdatauv(L, sizeof(*ref), CV_COUNT);
 

@@ -354,7 +354,7 @@ struct call_ref { uint64_t serial; };
 void call_open(lua_State *L);
 void dialer_open(lua_State *L);
 /** Pushes the call object of `run` into its slot and on the stack. */
-void call_new(lua_State *L, struct run *run);
+void callobject_new(lua_State *L, struct run *run);
 /** The run of the call object at `idx`; raises if it is not its handler. */
 struct run *call_check(lua_State *L, int idx);
 /** Pushes the current run's call object. */

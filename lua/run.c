@@ -286,7 +286,7 @@ int l_handler(lua_State *L)
 	struct run *run = lua_touserdata(L, 1);
 
 	lua_settop(L, 0);
-	call_new(L, run);
+	callobject_new(L, run);
 	lua_rawgeti(L, LUA_REGISTRYINDEX, run->state->list);
 	enter_list(L);
 	return handler_runs(L, run);
@@ -377,7 +377,8 @@ static void drive(struct run *run, int nargs)
 	}
 	if (rc == LUA_OK)
 		lua_settop(run->thread.co, 0);
-	run_end(run, rc == LUA_OK);
+	/* One that went wrong may have grown large: it is not kept. */
+	run_end(run, rc == LUA_OK && !run->failed);
 	session_run_ended(run->s);
 }
 

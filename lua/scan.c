@@ -53,7 +53,6 @@ struct scanner {
 	struct token *tok;
 	struct frame frames[DEPTH_MAX];
 	size_t depth;
-	size_t blocks;		/**< of the frames, IN_BLOCK                */
 	struct local locals[LOCALS_MAX];
 	size_t local_count;
 	enum statement statement;
@@ -139,7 +138,7 @@ static struct node *named(struct scanner *sc, size_t i)
 {
 	struct local *l;
 
-	if (sc->blocks || sc->tok[i].type != TOKEN_NAME ||
+	if (sc->tok[i].type != TOKEN_NAME ||
 	    !ends_value(sc->tok[i + 1].type))
 		return NULL;
 	l = find_local(sc, &sc->tok[i]);
@@ -265,8 +264,6 @@ static bool open_frame(struct scanner *sc, enum frame_kind kind, size_t i)
 	memset(f, 0, sizeof(*f));
 	f->kind = kind;
 	f->open = i;
-	if (kind == IN_BLOCK)
-		sc->blocks++;
 	if (kind != IN_TABLE)
 		return true;
 
@@ -358,8 +355,6 @@ static void close_frame(struct scanner *sc, size_t i)
 	if (!sc->depth)
 		return;
 	f = sc->frames[--sc->depth];
-	if (f.kind == IN_BLOCK)
-		sc->blocks--;
 	if (f.kind == IN_TABLE)
 		close_table(sc, f.table, f.open, i);
 }

@@ -66,16 +66,13 @@ static void monotonic(su_time_t *tv)
 	tv->tv_usec = (unsigned long)(ns / 1000);
 }
 
+static void on_timer(uv_timer_t *h);
+
 static bool readable(int fd)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 
 	return poll(&p, 1, 0) > 0;
-}
-
-static void on_timer(uv_timer_t *h)
-{
-	(void)h;	/* waking up is all: the prepare step does the rest */
 }
 
 void drive_step(struct drive *d)
@@ -101,6 +98,11 @@ void drive_step(struct drive *d)
 	}
 	uv_update_time(d->timer.loop);
 	uv_timer_start(&d->timer, on_timer, (uint64_t)wait + 1, 0);
+}
+
+static void on_timer(uv_timer_t *h)
+{
+	drive_step(h->data);
 }
 
 static void on_prepare(uv_prepare_t *h)

@@ -321,21 +321,25 @@ void sip_counters(const struct signalling *port, struct sip_counters *c)
 	c->dropped += bad;
 }
 
-static void on_deadline(uv_timer_t *t)
+/* A leg may go in the very step before the loop blocks: looking every so
+ * often costs less than knowing when. */
+#define LOOK_MS 10
+
+static void on_look(uv_timer_t *t)
 {
-	*(bool *)t->data = true;
+	++*(unsigned *)t->data;
 }
 
 static void settle(struct sip *s, unsigned ms)
 {
 	uv_loop_t *uv = loop_uv(s->loop);
-	bool late = ms == 0;
+	unsigned looks = 0;
 	uv_timer_t timer;
 
 	uv_timer_init(uv, &timer);
-	timer.data = &late;
-	uv_timer_start(&timer, on_deadline, ms, 0);
-	while ((s->leg_count || s->byes) && !late)
+	timer.data = &looks;
+	uv_timer_start(&timer, on_look, LOOK_MS, LOOK_MS);
+	while ((s->leg_count || s->byes) && looks < ms / LOOK_MS)
 		uv_run(uv, UV_RUN_ONCE);
 	uv_close((uv_handle_t *)&timer, NULL);
 	uv_run(uv, UV_RUN_NOWAIT);

@@ -35,6 +35,8 @@ static void harmful(const char *body, const char *part)
 	loop_turn(d.loop);
 	d.sc->ops->stats(d.bot, &st);
 	assert_int_equal(st.states, 1);
+	if (st.bytes >= 400000)
+		print_error("%zu bytes after %s\n", st.bytes, body);
 	assert_true(st.bytes < 400000);
 	desk_close(&d);
 }
@@ -119,9 +121,9 @@ static void memory(void **state)
 	harmful("local t = {} for i = 1, 1e9 do t[i] = {} end", MEMORY);
 	harmful("local s = 'x' while true do s = s .. s end", MEMORY);
 	harmful("local t = {} while true do pcall(function() while true do "
-		"t[#t + 1] = ('x'):rep(1e5) .. #t end end) end", MEMORY);
+		"t[#t + 1] = ('xxxxxxxxxx'):rep(1e4) .. #t end end) end", MEMORY);
 	harmful("local t = {} coroutine.wrap(function() while true do "
-		"t[#t + 1] = ('x'):rep(1e5) .. #t end end)()", MEMORY);
+		"t[#t + 1] = ('xxxxxxxxxx'):rep(1e4) .. #t end end)()", MEMORY);
 }
 
 static void recursion(void **state)

@@ -72,6 +72,8 @@ static void what_matches(void **state)
 		{ "* a * b *", "a b a b", true, 2, 2 },
 		{ "* [a] [b] *", "x a b", true, 2, 1 },
 		{ "* [a b c] * [d] *", "a b d", true, 1, 2 },
+		{ "(aa *|* b)", "aa b", true, 1, 1 },
+		{ "(* b|aa *)", "aa b", true, 1, 1 },
 		/* apostrophes, hyphens, other marks */
 		{ "don't", "Dont", true, 1, 0 },
 		{ "dont", "don\xe2\x80\x99t", true, 1, 0 },

@@ -74,6 +74,7 @@ static void what_matches(void **state)
 		{ "[\\W\\w]+", "a b", true },
 		{ "^abc$", "abc", true },
 		{ "a^b", "ab", false },
+		{ "a$b", "ab", false },
 		{ "(^a|b)+", "ab", true },
 		{ "a$|b", "a", true },
 		{ "\\bfoo\\b.*", "foo bar", true },

@@ -149,6 +149,11 @@ static void string_keys_are_decoded(void **state)
 	assert_int_equal(key_line(f.root, "x"), 5);
 	assert_null(scan_key(f.root, "n"));
 	done(&f);
+	read_source(&f, "return { [ [==[a]]==] ] = 1, [ [[b]=]] ] = { [ [=[\n"
+		    "c]] ]=] ] = 2 } }");
+	assert_int_equal(key_line(f.root, "a]"), 1);
+	assert_int_equal(key_line(sub(f.root, "b]="), "c]] "), 1);
+	done(&f);
 }
 
 static void roots(void **state)
