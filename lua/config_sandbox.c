@@ -34,7 +34,8 @@ static void *alloc(void *arg, void *ptr, size_t osize, size_t nsize)
 	return out;
 }
 
-static void charge(lua_State *L, uint64_t n)
+/* `level` is that of who pays: 1 the caller of a C function, 0 in a hook. */
+static void take(lua_State *L, uint64_t n, int level)
 {
 	struct config_sandbox *sb;
 	void *arg;
@@ -43,15 +44,23 @@ static void charge(lua_State *L, uint64_t n)
 	sb = arg;
 	if (sb->left < 0 || n > (uint64_t)sb->left) {
 		sb->left = -1;
-		luaL_error(L, "the config runs too long");
+		luaL_where(L, level);
+		lua_pushliteral(L, "the config runs too long");
+		lua_concat(L, 2);
+		lua_error(L);
 	}
 	sb->left -= (int64_t)n;
+}
+
+static void charge(lua_State *L, uint64_t n)
+{
+	take(L, n, 1);
 }
 
 static void hook(lua_State *L, lua_Debug *ar)
 {
 	(void)ar;
-	charge(L, HOOK_EVERY);
+	take(L, HOOK_EVERY, 0);
 }
 
 int config_sandbox_open(struct config_sandbox *sb)

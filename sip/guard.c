@@ -36,6 +36,8 @@ static struct sip_counters *counters;
 
 int guard_open(struct sip_counters *c)
 {
+	tsend_h *tsend;
+	sanity_h *sanity;
 	void *p;
 
 	counters = c;
@@ -47,7 +49,16 @@ int guard_open(struct sip_counters *c)
 	memcpy(&real_tsend, &p, sizeof(p));
 	p = dlsym(RTLD_NEXT, "sip_sanity_check");
 	memcpy(&real_sanity, &p, sizeof(p));
-	return real_tsend && real_sanity ? 0 : UV_ENOSYS;
+	if (!real_tsend || !real_sanity)
+		return UV_ENOSYS;
+
+	/* What the library will call is what this finds: ours? */
+	p = dlsym(RTLD_DEFAULT, "tport_tsend");
+	memcpy(&tsend, &p, sizeof(p));
+	p = dlsym(RTLD_DEFAULT, "sip_sanity_check");
+	memcpy(&sanity, &p, sizeof(p));
+	return tsend == tport_tsend && sanity == sip_sanity_check ?
+		0 : UV_ENOSYS;
 }
 
 /*

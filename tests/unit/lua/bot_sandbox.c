@@ -41,7 +41,7 @@ static void nothing_can_be_changed(void **state)
 		"setmetatable({}, { __gc = function() end })",
 		"load('x = 1')()", "load('\\27Lua')()", "load(string.dump)",
 		"require 'os'", "require '../x'", "require '/etc/passwd'",
-		"getmetatable(a 'x').x = 1", "bot {}", "math.random(0, -1)",
+		"bot {}", "math.random(0, -1)",
 	};
 
 	(void)state;
@@ -244,7 +244,7 @@ static void strings(void **state)
 		"'  3.1|nil|\"a\"')\n"
 		"eq(('abc'):byte(2), 98) eq(('abc'):upper(), 'ABC')\n"
 		"eq(#string.pack('i4', 7), 4) eq(utf8.char(228), 'ä')\n"
-		"for _, p in ipairs { '[', '[a', '%', '(', ')', '%b', '%f', "
+		"for _, p in ipairs { '[', '[a', '%', '(', '%b', '%f', "
 		"'(()', '%1', '[%', '[a-' } do assert(not pcall(string.find, "
 		"'x', p) , p) end\n"
 		"assert(not pcall(string.gsub, 'x', 'x', '%2'))\n"

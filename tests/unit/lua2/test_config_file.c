@@ -142,6 +142,8 @@ static void errors_have_their_line(void **state)
 		{ "error(\"stop\", 0)", ": stop" },
 		{ "error({})", ": an error that is no string was raised" },
 		{ "\nreturn { a = (\"x\"):rep(\"y\") }", ":2: bad argument" },
+		{ "\nwhile true do end", ":2: the config runs too long" },
+		{ "\nlocal s = (\"\"):rep(1e18)", ":2: the config runs too" },
 		{ "local x = 1", ": the config must return a table" },
 		{ "return 5", ": the config must return a table" },
 		{ "return nil, {}", ": the config must return a table" },

@@ -50,6 +50,7 @@ struct peer {
 	char call_id[64], from_tag[32], to_tag[64];
 	unsigned cseq;
 	unsigned made;			/**< branches                        */
+	bool lenient;			/**< passes over BYE and CANCEL too  */
 	char branch[128];		/**< of the request sent last        */
 	char in[65536];			/**< message received last           */
 };
@@ -102,7 +103,7 @@ void peer_send(struct peer *p, const char *text, size_t len);
 /**
  * Runs the loop until a message comes whose first line begins so, and whose
  * CSeq names `method` (NULL: any). Others are passed over, except BYE and
- * CANCEL, which fail the test unless they are waited for. Returns `p->in`.
+ * CANCEL, which fail the test unless waited for or `lenient`. Returns `p->in`.
  */
 const char *peer_expect(struct peer *p, const char *start,
 			const char *method);

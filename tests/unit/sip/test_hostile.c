@@ -19,6 +19,7 @@ static int setup(void **state)
 	(void)state;
 	side_open(&s, 32000);
 	peer_open(&p, &s);
+	p.lenient = true;	/* calls of earlier rounds end meanwhile */
 	return 0;
 }
 
@@ -162,7 +163,8 @@ static void short_branches(void **state)
 			 (unsigned)p.port, branch[i]);
 		/* Kept by nta, or merged, and then compared with. */
 		peer_request_via(&p, "INVITE", buf, 7, PEER_SDP);
-		peer_sync(&p);
+		peer_expect(&p, strlen(branch[i]) < 7 ? "SIP/2.0 400" :
+			    "SIP/2.0 200", "INVITE");
 		snprintf(buf, sizeof(buf),
 			 "SIP/2.0/UDP 127.0.0.1:%u;branch=z9hG4bKother",
 			 (unsigned)p.port);

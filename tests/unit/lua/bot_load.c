@@ -1,0 +1,216 @@
+/* What is refused when a bot is loaded, and how it is said. */
+#include "bot_fixture.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "lua/scripting.h"
+
+#define WARN "bot.lua:1: warning: there is no classifier in this version: " \
+	"intents never match\nloaded\n"
+
+static const struct { const char *source, *said; } table[] = {
+	{ "return bot {}", "loaded\n" },
+	{ "return bot { name = 'x', 'hi', states = {} }", "loaded\n" },
+
+	/* no bot */
+	{ "", "bot.lua: the file does not return bot { ... }, but a nil\n" },
+	{ "return {}", "bot.lua: the file does not return bot { ... }, but a "
+	  "table\n" },
+	{ "return a 'x'", "bot.lua: the file does not return bot { ... }, "
+	  "but a reaction\n" },
+	{ "return bot", "bot.lua: the file does not return bot { ... }, but "
+	  "a function\n" },
+	{ "return bot 'x'", "bot.lua:1: 'bot' needs a table: bot { ... }\n" },
+	{ "\33Lua", "bot.lua: attempt to load a binary chunk (mode is 't')\n"
+	},
+	{ "while true do end", "bot.lua:1: handler_instructions: the budget "
+	  "of 21000000 instructions is spent\n" },
+
+	/* syntax and the missing comma */
+	{ "return bot {\n  a 'x'\n  a 'y' }",
+	  "bot.lua:3: '}' expected (to close '{' at line 1) near 'a' (missing "
+	  "comma?)\n" },
+	{ "return bot { 'x' { 'y' } }",
+	  "bot.lua:1: '}' expected near '{' (missing comma?)\n" },
+	{ "return bot { states = { A = {\n a 'x' 'y' } } }",
+	  "bot.lua:2: /A: missing comma after this reaction\n" },
+	{ "return bot { hangup() { 'x' } }",
+	  "bot.lua:1: /: missing comma after this reaction\n" },
+	{ "return bot { when(function() end) { 'x' } { 'y' } }",
+	  "bot.lua:1: /: missing comma after this reaction\n" },
+	{ "return bot { states = {\n A = {\n q = 'x',\n foo() } } }",
+	  "bot.lua:4: /A: 'foo' is not defined; did you mean 'go'?\n" },
+
+	/* keys */
+	{ "return bot { stats = {} }",
+	  "bot.lua:1: /: unknown key 'stats'; did you mean 'states'?\n" },
+	{ "return bot { states = { A = {\n nocontext = true } } }",
+	  "bot.lua:2: /A: unknown key 'nocontext'; did you mean 'noContext'?"
+	  "\n" },
+	{ "return bot { states = { A = { name = 'x' } } }",
+	  "bot.lua:1: /A: unknown key 'name'\n" },
+	{ "return bot { states = {\n A = { q = 'x' },\n B = { q = 'y' },\n A "
+	  "= {} } }", "DUPLICATE" },
+	{ "return bot { states = { A = { modal = 1 } } }",
+	  "bot.lua:1: /A: 'modal' is true or false, not a number\n" },
+	{ "return bot { fallback = 5 }",
+	  "bot.lua:1: /: 'fallback' is a text, not a number\n" },
+	{ "return bot { patterns = {} }",
+	  "bot.lua:1: /: 'patterns' is not available in this version\n" },
+
+	/* states */
+	{ "return bot { states = {\n { q = 'x' } } }",
+	  "bot.lua:2: /: 'states' has an item without a name: Name = { ... "
+	  "}\n" },
+	{ "return bot { states = 5 }",
+	  "bot.lua:1: /: 'states' is a table of named states, not a number\n" },
+	{ "return bot { states = { A = 'x' } }",
+	  "bot.lua:1: /A: a state is a table, not a string\n" },
+	{ "return bot { states = { ['a/b'] = {} } }",
+	  "bot.lua:1: /: 'a/b' is no name for a state\n" },
+	{ "return bot { states = { A = {\n states = { B = {\n'x', nil, 'y' } "
+	  "} } } }",
+	  "bot.lua:2: /A/B: hole in the list: item 2 is nil\n" },
+
+	/* triggers */
+	{ "return bot { states = { A = { q = 5 } } }",
+	  "bot.lua:1: /A: 'q' takes a text or a list of texts, not a number\n"
+	},
+	{ "return bot { states = { A = { q = {} } } }",
+	  "bot.lua:1: /A: 'q' is an empty list\n" },
+	{ "return bot { states = { A = { q = '(a' } } }", "PATTERN" },
+	{ "return bot { states = { A = { event = 'bargeInIntent' } } }",
+	  "bot.lua:1: /A: the event 'bargeInIntent' is not available in this "
+	  "version\n" },
+	{ "return bot { states = { A = { intent = '/X' }, B = { ['intent!'] "
+	  "= { '/Y' } } } }", WARN },
+	{ "return bot { intents = { ['/A'] = { 'x' } }, states = { A = {} } "
+	  "}", WARN },
+	{ "return bot { intents = { ['/B'] = { 'x' } }, states = { A = {} } "
+	  "}", "bot.lua:1: /: there is no state or intent '/B'\n"
+	  "bot.lua:1: warning: there is no classifier in this version: "
+	  "intents never match\n" },
+
+	/* reactions */
+	{ "return bot { 5 }", "bot.lua:1: /: a number is no reaction\n" },
+	{ "return bot { states = { A = { {\n'x', y = 1 } } } }",
+	  "bot.lua:1: /A: a list of reactions has no key 'y'\n" },
+	{ "return bot { states = { A = { enter '/Strat' }, Start = {} } }",
+	  "bot.lua:1: /A: there is no state '/Strat'; did you mean '/Start'?"
+	  "\n" },
+	{ "return bot { states = { A = { go '../..' } } }",
+	  "bot.lua:1: /A: there is no state '../..'\n" },
+	{ "return bot { when(5) { 'x' } }",
+	  "bot.lua:1: /: 'when' needs a function: when(function(call) ... "
+	  "end) { ... }\n" },
+	{ "return bot {\n when(function() end) }",
+	  "bot.lua:2: /: 'when' or 'elsewhen' without a body: when(f) { ... }"
+	  "\n" },
+	{ "return bot { when(function() end) { 'x' }:elsewhen(type) }",
+	  "bot.lua:1: /: 'when' or 'elsewhen' without a body: when(f) { ... }"
+	  "\n" },
+	{ "return bot { when(function() end):otherwise { 'x' } }",
+	  "bot.lua:1: /: 'otherwise' follows the body of a 'when'\n" },
+	{ "return bot { when(function() end) 'x' }",
+	  "bot.lua:1: /: 'when' needs a body: when(f) { ... }\n" },
+	{ "return bot { random {} }",
+	  "bot.lua:1: /: 'random' has nothing to choose from\n" },
+	{ "return bot { random 'x' }",
+	  "bot.lua:1: /: 'random' needs a list, not a string\n" },
+	{ "return bot { hangup 'x' }",
+	  "bot.lua:1: /: 'hangup' takes nothing: hangup()\n" },
+	{ "return bot { 'Hi {{ call.client.name }}' }",
+	  "bot.lua:1: /: templates '{{ }}' are not available in this version"
+	  "\n" },
+	{ "return bot {\n'x',\na '{{ 1 }}',\nrandom { '{{' } }",
+	  "bot.lua:3: /: templates '{{ }}' are not available in this version"
+	  "\nbot.lua:4: /: templates '{{ }}' are not available in this "
+	  "version\n" },
+	{ "return bot { audio 'x.wav' }",
+	  "bot.lua:1: /: 'audio' is not available in this version\n" },
+	{ "return bot { states = { A = {\n dtmf { max = 4 } } } }",
+	  "bot.lua:2: /A: 'dtmf' is not available in this version\n" },
+	{ "return bot { timeout { interval = '5s', state = '/' }, "
+	  "TransferCallToOperator {} }",
+	  "bot.lua:1: /: 'timeout' is not available in this version\n"
+	  "bot.lua:1: /: 'TransferCallToOperator' is not available in this "
+	  "version\n" },
+	{ "return bot { switch { destinations = { '1' } } }",
+	  "bot.lua:1: /: 'destinations' is not available in this version\n" },
+	{ "return bot { switch { type } }", "bot.lua:1: /: switch[1]: a "
+	  "function is not plain data\n" },
+	{ "local l = {} l[1] = l return bot(l)", "DEEP" },
+
+	/* all of them, not the first only */
+	{ "return bot { states = { A = { 5, x = 1 }, B = { enter '/C' } } }",
+	  "bot.lua:1: /A: unknown key 'x'\n"
+	  "bot.lua:1: /A: a number is no reaction\n"
+	  "bot.lua:1: /B: there is no state '/C'; did you mean '/A'?\n" },
+};
+
+static void refusals(void **state)
+{
+	bool failed = false;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++) {
+		const char *said = refusal(table[i].source);
+		bool good;
+
+		if (!strcmp(table[i].said, "DUPLICATE"))
+			good = strstr(said, "bot.lua:4: ") &&
+				strstr(said, "'A'") && !strstr(said, "loaded");
+		else if (!strcmp(table[i].said, "PATTERN"))
+			good = !strncmp(said, "bot.lua:1: /A: q: ", 18) &&
+				!strstr(said, "loaded");
+		else if (!strcmp(table[i].said, "DEEP"))
+			good = strstr(said, "nested deeper than") != NULL;
+		else
+			good = !strcmp(said, table[i].said);
+		if (good)
+			continue;
+		print_error("%s\n  said:   %s  wanted: %s\n", table[i].source,
+			    said, table[i].said);
+		failed = true;
+	}
+	assert_false(failed);
+}
+
+static void unreadable(void **state)
+{
+	struct loop *loop = loop_new_virtual(0, 1);
+	struct scripting *sc = lua_scripting_open(loop, &limits);
+	struct problems p = {0};
+	char text[256];
+
+	(void)state;
+	assert_null(sc->ops->load(sc, "x", "/tmp/none/bot.lua", &p));
+	assert_string_equal(problem_text(&p, 0, text, sizeof(text)),
+			    "/tmp/none/bot.lua: No such file or directory");
+	assert_null(sc->ops->load(sc, "x", "/tmp", &p));
+	assert_string_equal(problem_text(&p, 1, text, sizeof(text)),
+			    "/tmp: not a file");
+	problems_free(&p);
+	sc->ops->close(sc);
+	loop_free(loop);
+}
+
+/* A switch that cannot work is told, but its handler may never run. */
+static void doubtful_switch(void **state)
+{
+	(void)state;
+	assert_non_null(strstr(refusal("return bot {\nswitch { timeout = -1 }"
+				       " }"), "bot.lua:2: warning: /: "));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(refusals),
+		cmocka_unit_test(unreadable),
+		cmocka_unit_test(doubtful_switch),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

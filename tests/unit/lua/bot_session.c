@@ -1,0 +1,236 @@
+/* Sessions together: shards, what is kept of callers, what is left over. */
+#include "bot_fixture.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lua/inside.h"
+
+static const char plain[] =
+	"return bot { states = { S = { q = '$regex</start>', 'Hi.', "
+	"function(call) call.session.n = 1 end },"
+	"W = { ['q!'] = 'wait', function(call) call:sleep(60) end } } }";
+
+static void shards(void **state)
+{
+	enum { CALLS = 1100 };
+	struct caller *c = calloc(CALLS, sizeof(*c));
+	struct bot_stats st, before;
+	struct desk d;
+
+	(void)state;
+	assert_non_null(c);
+	desk_open(&d, plain);
+	d.sc->ops->stats(d.bot, &before);
+	assert_int_equal(before.states, 1);
+	for (int i = 0; i < CALLS; i++) {
+		call_in(&d, &c[i], "1");
+		start(&c[i]);
+		expect(&c[i], "state /S\nsay Hi.");
+	}
+	d.sc->ops->stats(d.bot, &st);
+	assert_int_equal(st.sessions, CALLS);
+	assert_int_equal(st.states, 3);
+	assert_int_equal(st.coroutines, 0);
+	/* an idle session is small: its data, and its share of the states */
+	assert_true((st.bytes - before.bytes) / CALLS < 1000);
+	assert_true(sizeof(struct session_lua) < 400);
+	for (int i = 0; i < CALLS; i += 2)
+		say(&c[i], "wait");
+	d.sc->ops->stats(d.bot, &st);
+	assert_int_equal(st.coroutines, CALLS / 2);
+	for (int i = 0; i < CALLS; i++)
+		hang(&c[i]);
+	d.sc->ops->stats(d.bot, &st);
+	assert_int_equal(st.sessions, 0);
+	assert_int_equal(st.coroutines, 0);
+	assert_int_equal(st.states, 1);
+	assert_true(st.bytes < 2 * before.bytes + 100000);
+	desk_close(&d);
+	free(c);
+}
+
+static void client_is_kept(void **state)
+{
+	struct desk d;
+	struct caller a, b;
+
+	(void)state;
+	desk_open(&d, "return bot { states = { A = { ['q!'] = { 'set *', "
+		  "'get', 'slow', 'del' }, noContext = true, function(call) "
+		  "local q, c = call.request.query, call.client "
+		  "if q == 'get' then return log(c) end "
+		  "if q == 'del' then c.name = nil return end "
+		  "if q == 'slow' then c.slow = 1 call:sleep(5) c.slow = 2 "
+		  "return end "
+		  "local k, v = q:match 'set (%w+) (%w+)' c[k] = v end } } }");
+	call_in(&d, &a, "49301");
+	say(&a, "set name Ann");
+	say(&a, "get");
+	expect(&a, "log {\"name\":\"Ann\"}");
+	hang(&a);
+
+	/* another call of the same caller; the last writer of a key wins */
+	call_in(&d, &a, "49301");
+	call_in(&d, &b, "49301");
+	say(&a, "slow");
+	say(&b, "get");
+	expect(&b, "log {\"name\":\"Ann\",\"slow\":1}");
+	say(&b, "set name Bob");
+	loop_advance(d.loop, 5000);
+	say(&b, "get");
+	expect(&b, "log {\"name\":\"Bob\",\"slow\":2}");
+	say(&b, "del");
+	hang(&a);
+	hang(&b);
+	call_in(&d, &a, "49301");
+	say(&a, "get");
+	expect(&a, "log {\"slow\":2}");
+	hang(&a);
+
+	/* an anonymous caller's is his call's alone */
+	call_in(&d, &a, "");
+	call_in(&d, &b, "");
+	say(&a, "set name Eve");
+	say(&b, "get");
+	expect(&b, "log {}");
+	hang(&b);
+	a.heard[0] = '\0';
+	call_in(&d, &b, "");
+	say(&a, "get");
+	expect(&b, "log {\"name\":\"Eve\"}");
+	hang(&a);
+	hang(&b);
+	desk_close(&d);
+}
+
+static void clients_are_bounded(void **state)
+{
+	struct client_store *st = client_store_new(10);
+	json_t *none = json_object(), *one = json_pack("{s:i}", "k", 1), *got;
+	char number[16];
+
+	(void)state;
+	for (int i = 0; i < 100; i++) {
+		snprintf(number, sizeof(number), "%d", i);
+		client_merge(st, "bot", number, none, one);
+		got = client_get(st, "bot", "0");	/* is used all along */
+		assert_non_null(got);
+		json_decref(got);
+	}
+	assert_null(client_get(st, "bot", "50"));
+	assert_null(client_get(st, "other", "99"));
+	got = client_get(st, "bot", "99");
+	assert_true(json_equal(got, one));
+	json_decref(got);
+	client_merge(st, "bot", "99", one, none);
+	assert_null(client_get(st, "bot", "99"));
+	json_decref(none);
+	json_decref(one);
+	client_store_free(st);
+}
+
+static void idle_and_drained(void **state)
+{
+	struct desk d;
+	struct caller c;
+
+	(void)state;
+	desk_open(&d, plain);
+	call_in(&d, &c, "1");
+	c.idle_lines = true;
+	turn(&c);
+	expect(&c, "");
+	start(&c);
+	expect(&c, "state /S\nsay Hi.\nidle");
+	say(&c, "wait");
+	expect(&c, "state /W");
+	loop_advance(d.loop, 60000);
+	expect(&c, "idle");
+	leave(&c, "hangup");
+	turn(&c);
+	expect(&c, "drained");
+	hang(&c);
+	desk_close(&d);
+}
+
+static void closed_from_inside(void *arg, const char *path)
+{
+	struct caller *c = arg;
+
+	(void)path;
+	c->s->ops->close(c->s);
+}
+
+static int act_nothing(void *arg, struct action *a, struct action_error *err)
+{
+	(void)arg;
+	(void)err;
+	action_free(a);
+	return 0;
+}
+
+static void no_more(void *arg)
+{
+	(void)arg;
+	fail();
+}
+
+static void no_error(void *arg, const struct bot_error *e)
+{
+	(void)arg;
+	(void)e;
+	fail();
+}
+
+static void close_in_a_callback(void **state)
+{
+	static const struct session_handlers h = {
+		.act = act_nothing, .idle = no_more, .drained = no_more,
+		.state = closed_from_inside, .error = no_error,
+	};
+	struct desk d;
+	struct caller c = {0};
+
+	(void)state;
+	desk_open(&d, "return bot { function(call) call:react(enter '/A') "
+		  "end, states = { A = { function(call) call:say 'x' end } } "
+		  "}");
+	c.d = &d;
+	c.call = (struct bot_call){ .id = "c", .from = "", .to = "" };
+	assert_int_equal(d.sc->ops->open(d.bot, &c.call, &h, &c, &c.s), 0);
+	start(&c);
+	desk_close(&d);
+}
+
+static void unload_in_mid_wait(void **state)
+{
+	struct desk d;
+	struct caller c;
+
+	(void)state;
+	desk_open(&d, plain);
+	call_in(&d, &c, "1");
+	say(&c, "wait");
+	raise_event(&c, "x");
+	c.s->ops->event(c.s, "x", NULL);
+	d.sc->ops->unload(d.bot);
+	d.bot = NULL;
+	assert_int_equal(loop_timers(d.loop), 0);
+	desk_close(&d);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(shards),
+		cmocka_unit_test(client_is_kept),
+		cmocka_unit_test(clients_are_bounded),
+		cmocka_unit_test(idle_and_drained),
+		cmocka_unit_test(close_in_a_callback),
+		cmocka_unit_test(unload_in_mid_wait),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
