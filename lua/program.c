@@ -83,7 +83,7 @@ static void no_memory(const struct build *b)
 static void add_trigger(struct build *b, struct state *st, const char *key,
 			unsigned place)
 {
-	const char *text = lua_tostring(b->L, -1);
+	const char *text;
 	struct trigger *t;
 	char err[256];
 
@@ -92,6 +92,7 @@ static void add_trigger(struct build *b, struct state *st, const char *key,
 			"of texts, not a %s", key, luaL_typename(b->L, -1));
 		return;
 	}
+	text = lua_tostring(b->L, -1);
 	t = realloc(st->triggers, (st->trigger_count + 1) * sizeof(*t));
 	if (!t)
 		no_memory(b);

@@ -11,6 +11,7 @@ import os
 import queue
 import re
 import sys
+import textwrap
 import threading
 import time
 
@@ -178,10 +179,9 @@ class Ladder:
 
     def say(self, text):
         """A line about the node, from its own lifeline on."""
-        row = self.bare()[:self.columns()[1]]
-        room = self.columns()[2] + 30 - self.columns()[1]
-        text = text if len(text) <= room else text[:room - 3] + "..."
-        print("".join(row) + "* " + text, flush=True)
+        row = "".join(self.bare()[:self.columns()[1]])
+        for i, part in enumerate(textwrap.wrap(text, 60) or [""]):
+            print(row + ("* " if i == 0 else "|   ") + part, flush=True)
 
     def event(self, ev):
         kind = ev["type"]

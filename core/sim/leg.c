@@ -280,6 +280,14 @@ size_t sim_legs(const struct sim *s)
 	return n;
 }
 
+bool sim_has(const struct sim *s, const struct sim_leg *l)
+{
+	for (const struct sim_leg *i = s->legs; i; i = i->next)
+		if (i == l)
+			return true;
+	return false;
+}
+
 struct sim_leg *sim_dialled(struct sim *s, unsigned n)
 {
 	struct sim_leg *found = NULL;

@@ -64,6 +64,9 @@ void sim_fail_dials(struct sim *s, int rc);
 /** Legs the engine has not ended yet; 0 is what a test wants to see. */
 size_t sim_legs(const struct sim *s);
 
+/** Whether the engine still has this leg; it may be freed already. */
+bool sim_has(const struct sim *s, const struct sim_leg *l);
+
 /** The n-th leg the engine dialled (from 0) that is still there, or NULL. */
 struct sim_leg *sim_dialled(struct sim *s, unsigned n);
 

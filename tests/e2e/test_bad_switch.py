@@ -215,6 +215,7 @@ def test_protected_headers_are_left_out(world):
     a = agent.incoming()
     assert a.invite.get("X-Good") == "yes"
     assert b"evil" not in a.invite.data
+    node.wait_line("was left out", count=len(PROTECTED))
     for name in PROTECTED:
         rows = [l for l in node.log().splitlines()
                 if "header" in l.lower() and

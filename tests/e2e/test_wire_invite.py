@@ -295,7 +295,7 @@ def test_ringing_is_refused_by_the_bot(world):
 def test_ringing_for_too_long(world):
     cust, agent, node = world.trio(
         bots={"support": RINGS % "call:sleep(30)"},
-        timers={"ringing": "400ms"})
+        timers={"ringing": "400ms", "after_hangup": "300ms"})
     c = cust.invite(node)
     c.expect(480)
     track(node, c)

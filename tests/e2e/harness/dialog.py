@@ -54,10 +54,9 @@ class Dialog:
             self.last_sent = m
             if m.method == "INVITE":
                 self.invite = m
-        addr = self.node
-        self.peer.send(m, addr)
         if self.peer.retransmit and m.method and m.method != "ACK":
-            self.peer.resend("request", m, addr)
+            self.peer.resend("request", m, self.node)
+        self.peer.send(m, self.node)
 
     def build(self, method, body="", ctype=None, headers=(), cseq=None,
               branch=None, via=None, contact=True, max_forwards=70):

@@ -208,7 +208,7 @@ class Peer:
         self.again = [a for a in self.again if not over(a[2])]
 
     def resend(self, kind, m, addr):
-        """Repeats a request until it is answered, a 2xx until its ACK."""
+        """Repeats a request until its answer, an answer until its ACK."""
         key = (kind, m.call_id, m.cseq[0], m.cseq[1])
         with self.cond:
             self.again.append([time.monotonic() + 0.5, 0.5, key, m.bytes(),
@@ -384,10 +384,10 @@ class Peer:
                     h, body)
         if status >= 200:
             self.answers[getattr(request, "data", None)] = m.bytes()
-        self.send(m, addr or request.src)
-        if (self.retransmit and 200 <= status < 300 and
+        if (self.retransmit and status >= 200 and
                 request.method == "INVITE"):
             self.resend("answer", m, addr or request.src)
+        self.send(m, addr or request.src)
         return m
 
     def copies_of(self, m):

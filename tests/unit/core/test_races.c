@@ -28,7 +28,7 @@ static struct sim_leg *agent(void)
 
 static bool there(void)
 {
-	return world_the_call(&w) && !w.customer->ended;
+	return sim_has(w.sim, w.customer);
 }
 
 static void c_ack(void) { if (there()) sim_ack(w.customer); }

@@ -151,7 +151,7 @@ static void other_requests_with_such_vias(void **state)
 static void short_branches(void **state)
 {
 	static const char *const branch[] = {
-		"", "z", "z9hG4b", "z9hG4bK", "abcdef",
+		"z", "z9hG4b", "abcdef", "z9hG4bK", "z9hG4bK1",
 	};
 	char buf[256];
 
@@ -163,7 +163,7 @@ static void short_branches(void **state)
 			 (unsigned)p.port, branch[i]);
 		/* Kept by nta, or merged, and then compared with. */
 		peer_request_via(&p, "INVITE", buf, 7, PEER_SDP);
-		peer_expect(&p, strlen(branch[i]) < 7 ? "SIP/2.0 400" :
+		peer_expect(&p, i < 3 ? "SIP/2.0 400" :
 			    "SIP/2.0 200", "INVITE");
 		snprintf(buf, sizeof(buf),
 			 "SIP/2.0/UDP 127.0.0.1:%u;branch=z9hG4bKother",

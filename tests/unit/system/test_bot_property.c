@@ -24,6 +24,7 @@ static struct world w;
 static struct scripting *scripting;
 static const struct bot_ops *ops;
 static uint64_t seed_state;
+static unsigned long transfers;
 
 static struct bot *make(struct loop *loop, const struct bot_ops **opsp,
 			void *arg)
@@ -83,7 +84,7 @@ static void customer_step(void)
 	static const int notes[] = { 100, 200, 486, 0 };
 	struct sim_leg *c = w.customer;
 
-	if (!world_the_call(&w) || c->ended)
+	if (!sim_has(w.sim, c))
 		return;
 	switch (roll(8)) {
 	case 0: case 1: case 2: sim_text(c, texts[roll(10)]); break;
@@ -154,6 +155,7 @@ static void settle(void)
 
 static void play(uint64_t seed)
 {
+	const int before = w.transfers_ended;
 	struct bot_stats st;
 	unsigned n;
 	int status;
@@ -169,6 +171,7 @@ static void play(uint64_t seed)
 	for (unsigned i = 0; i < n && engine_calls(w.engine); i++)
 		step();
 	settle();
+	transfers += (unsigned long)(w.transfers_ended - before);
 	ops->stats(w.bot, &st);
 	assert_int_equal(st.sessions, 0);
 	assert_int_equal(st.coroutines, 0);
@@ -198,7 +201,9 @@ static void every_schedule_ends_and_leaves_nothing(void **state)
 		play(first + i);
 	}
 	world_close(&w);
-	printf("%llu schedules\n", (unsigned long long)n);
+	printf("%llu schedules, %lu transfers\n", (unsigned long long)n,
+	       transfers);
+	assert_true(n < 1000 || transfers > n / 4);
 }
 
 static void name_the_schedule(void)
