@@ -30,6 +30,7 @@ static void send_refer(struct transfer *t)
 		.reason = REASON_REFER_REJECTED, .by = BY_NODE,
 	};
 
+	t->referred = true;
 	transfer_wait(t, TIMER_REFER_RESPONSE);
 	if (call_refer(t->call, t->sw, t->uri))
 		give_up(t, &failed);
@@ -165,8 +166,10 @@ static void on_answer(struct transfer *t, const struct leg_event *ev)
 static void on_notify(struct transfer *t, const struct leg_event *ev)
 {
 	const bool final = ev->status >= 200;
+	/* It decides, also in the grace after a BYE: hangup is for those whose
+	 * customer left before there was an outcome. */
 	struct transfer_end end = {
-		.hangup = t->bye, .status = ev->status, .phrase = ev->phrase,
+		.status = ev->status, .phrase = ev->phrase,
 	};
 
 	if (t->state == TR_QUEUED || t->state == TR_WAIT)
@@ -179,7 +182,6 @@ static void on_notify(struct transfer *t, const struct leg_event *ev)
 	if (final && ev->status < 300) {
 		end.reason = REASON_ANSWERED;
 		end.success = true;
-		end.hangup = false;
 		if (t->state == TR_DIAL)
 			t->method = METHOD_REFER;	/* case R16 */
 		transfer_step(t, TE_DONE, &end);

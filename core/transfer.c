@@ -224,6 +224,10 @@ static void build_outcome(struct transfer *t)
 {
 	json_t *d = t->details = json_object();
 
+	/* A REFER is one try as well, unless a bridge followed it. */
+	if (t->referred && t->method == METHOD_REFER &&
+	    !json_array_size(t->attempts))
+		transfer_log_attempt(t, t->reason, t->status, t->phrase, 0);
 	if (t->joined && !t->talk_ms)
 		t->talk_ms = loop_now(t->call->e->loop) - t->joined_at;
 	json_object_set_new(d, "method", json_string(method_name(t)));

@@ -72,7 +72,7 @@ struct transfer {
 	struct task sweep;
 
 	/* REFER */
-	bool accepted, notified, bye;
+	bool referred, accepted, notified, bye;
 	uint64_t accepted_at, notified_at, bye_at;	/* loop_now()     */
 
 	/* bridge */

@@ -234,7 +234,9 @@ static void R8_bye_then_a_final_refusal(void **state)
 	sim_bye(w.customer);
 	world_wait(&w, 500);
 	sim_notify(w.customer, 486, true);
-	world_expect(&w, false, true, "busy");
+	world_expect(&w, false, false, "busy");
+	assert_int_equal(w.ended, 1);
+	assert_string_equal(w.last_event, "hangup");
 }
 
 static void R12_refused(void **state)
