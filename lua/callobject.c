@@ -10,7 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "inside.h"
+#include "callobject.h"
+#include "client.h"
+#include "plain.h"
+#include "program.h"
+#include "reply.h"
+#include "session.h"
+#include "shard.h"
 
 static const char meta_key;
 
@@ -121,8 +127,11 @@ static void request(lua_State *L, const struct run *run)
 	lua_setfield(L, -2, "headers");
 }
 
-static void session(lua_State *L, struct session_lua *s)
+static void session(lua_State *L, struct run *run)
 {
+	struct session_lua *s = run->s;
+
+	run->session_read = true;
 	if (s->data != LUA_NOREF) {
 		lua_rawgeti(L, LUA_REGISTRYINDEX, s->data);
 		return;
@@ -177,7 +186,7 @@ static int l_index(lua_State *L)
 		replies_response(L, run);
 		break;
 	case P_SESSION:
-		session(L, run->s);
+		session(L, run);
 		break;
 	case P_CLIENT:
 		client(L, run);
@@ -291,7 +300,7 @@ void run_checkpoint(lua_State *L, struct run *run, bool wait)
 	const size_t max = s->shard->bot->limits.session_bytes;
 	char err[256] = "";
 
-	if (s->data != LUA_NOREF) {
+	if (run->session_read) {
 		lua_rawgeti(L, LUA_REGISTRYINDEX, s->data);
 		if (plain_check(L, -1, max, "call.session", err, sizeof(err)))
 			luaL_error(L, "%s", err);

@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "inside.h"
+#include "client.h"
+#include "shard.h"
 
 #define BUCKETS 4096
 

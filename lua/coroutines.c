@@ -6,7 +6,10 @@
  */
 #include <lauxlib.h>
 
-#include "inside.h"
+#include "meter.h"
+#include "sandbox.h"
+#include "session.h"
+#include "shard.h"
 
 /* A new thread starts to count at zero: what it may run until its first hook
  * is charged when it is made. */

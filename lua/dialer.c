@@ -7,7 +7,10 @@
 #include <lauxlib.h>
 #include <string.h>
 
-#include "inside.h"
+#include "callobject.h"
+#include "plain.h"
+#include "reply.h"
+#include "session.h"
 
 static const char meta_key;
 
@@ -63,9 +66,9 @@ static int l_get_call_recording_path(lua_State *L)
 	return 1;
 }
 
-void dialer_push_status(lua_State *L, const struct session_lua *s)
+/* Sets the three fields of the status in the table on top. */
+static void set_status(lua_State *L, const struct session_lua *s)
 {
-	lua_createtable(L, 0, 3);
 	lua_pushstring(L, s->success ? "SUCCESS" : "FAIL");
 	lua_setfield(L, -2, "status");
 	lua_pushboolean(L, s->hangup);
@@ -74,12 +77,20 @@ void dialer_push_status(lua_State *L, const struct session_lua *s)
 	lua_setfield(L, -2, "number");
 }
 
+void dialer_push_status(lua_State *L, const struct session_lua *s)
+{
+	lua_createtable(L, 0, 3);
+	set_status(L, s);
+}
+
+/* The status, and what the details add to it. */
 void dialer_push_details(lua_State *L, const struct session_lua *s)
 {
-	if (s->details)
+	if (s->details && json_is_object(s->details))
 		plain_push(L, s->details);
 	else
 		lua_newtable(L);
+	set_status(L, s);
 }
 
 static int l_get_transfer_status(lua_State *L)

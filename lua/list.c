@@ -10,8 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "inside.h"
+#include "meter.h"
+#include "program.h"
+#include "reaction.h"
 #include "scan.h"
+#include "shard.h"
 
 #define DEPTH_MAX 32
 

@@ -8,8 +8,8 @@
 #include <lauxlib.h>
 #include <string.h>
 
-#include "inside.h"
 #include "luapattern.h"
+#include "meter.h"
 
 #define STEPS_PER_INSTRUCTION 4
 #define DEPTH_MAX 200

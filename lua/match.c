@@ -9,8 +9,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include "inside.h"
 #include "pattern.h"
+#include "program.h"
 
 struct probe {
 	enum trigger_kind kind;

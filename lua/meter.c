@@ -16,7 +16,8 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "inside.h"
+#include "meter.h"
+#include "shard.h"
 
 #define STEP 1000		/* instructions from hook to hook */
 #define BYTES_PER_INSTRUCTION 128
@@ -86,15 +87,28 @@ void *meter_alloc(void *arg, void *ptr, size_t osize, size_t nsize)
 	return p;
 }
 
+const char *meter_text(const struct meter *m, char *buf, size_t size)
+{
+	const char *colon = *m->where ? ": " : "";
+
+	if (m->no_memory)
+		snprintf(buf, size, "%s%sout of memory: handler_memory or "
+			 "bot_memory is used up", m->where, colon);
+	else
+		snprintf(buf, size, "%s%shandler_instructions: the budget of "
+			 "%lld instructions is spent", m->where, colon,
+			 (long long)m->limit);
+	return buf;
+}
+
 static int spent(lua_State *L, struct meter *m)
 {
-	char where[96];
+	char text[256];
 
+	if (!m->spent)
+		place(L, m->where, sizeof(m->where));
 	m->spent = true;
-	place(L, where, sizeof(where));
-	lua_pushfstring(L, "%s: handler_instructions: the budget of %I "
-			"instructions is spent", where,
-			(LUAI_UACINT)m->limit);
+	lua_pushstring(L, meter_text(m, text, sizeof(text)));
 	return lua_error(L);
 }
 
@@ -166,11 +180,8 @@ void meter_rethrow(lua_State *L, int status)
 
 	if (!m)
 		return;
-	if (status == LUA_ERRMEM && !m->spent) {
-		m->spent = true;
-		lua_pushfstring(L, "%s: out of memory: handler_memory or "
-				"bot_memory is used up", m->where);
-	}
+	if (status == LUA_ERRMEM && !m->spent)
+		m->spent = m->no_memory = true;
 	if (m->spent)
 		lua_error(L);
 }

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "inside.h"
+#include "plain.h"
 
 #define DEPTH_MAX 32
 #define TABLE_BYTES 40
@@ -112,13 +112,17 @@ static int by_key(const void *a, const void *b)
 /* Appends ".name" to the path for messages; returns its old length. */
 static size_t descend(struct walk *w, const struct entry *e)
 {
-	size_t n = strlen(w->path);
+	const size_t n = strlen(w->path), left = sizeof(w->path) - n;
 
-	if (e->s)
-		snprintf(w->path + n, sizeof(w->path) - n, ".%s", e->s);
-	else
-		snprintf(w->path + n, sizeof(w->path) - n, "[%lld]",
-			 (long long)e->i);
+	if (!e->s) {
+		snprintf(w->path + n, left, "[%lld]", (long long)e->i);
+	} else if (left > 1) {
+		size_t len = e->len < left - 2 ? e->len : left - 2;
+
+		w->path[n] = '.';
+		memcpy(w->path + n + 1, e->s, len);
+		w->path[n + 1 + len] = '\0';
+	}
 	return n;
 }
 
@@ -302,26 +306,117 @@ json_t *plain_json(lua_State *L, int idx, const struct plain_options *o,
 	struct walk w = { .L = L, .o = o, .err = err, .size = size };
 	json_t *v;
 
-	snprintf(w.path, sizeof(w.path), "%s", name);
-	snprintf(err, size, "%s: no memory", name);
-	if (!lua_checkstack(L, 4))
-		return NULL;
-	v = value(&w, lua_absindex(L, idx), 0);
-	if (v)
-		err[0] = '\0';
+	err[0] = '\0';
+	strncpy(w.path, name, sizeof(w.path) - 1);
+	v = lua_checkstack(L, 4) ? value(&w, lua_absindex(L, idx), 0) : NULL;
+	if (!v && !*err)
+		snprintf(err, size, "%s: no memory", name);
 	return v;
+}
+
+/* What check() has counted; the path is built on the way back, on errors. */
+struct tally {
+	lua_State *L;
+	size_t bytes, max;
+	char *err;
+	size_t size;
+};
+
+static int wrong(struct tally *t, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static int wrong(struct tally *t, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(t->err, t->size, fmt, ap);
+	va_end(ap);
+	return -1;
+}
+
+/* Puts the key at `idx` before what is in the message. */
+static void prepend(struct tally *t, int idx)
+{
+	char was[256], key[64];
+
+	if (lua_type(t->L, idx) == LUA_TSTRING)
+		snprintf(key, sizeof(key), ".%s", lua_tostring(t->L, idx));
+	else if (lua_isinteger(t->L, idx))
+		snprintf(key, sizeof(key), "[%lld]",
+			 (long long)lua_tointeger(t->L, idx));
+	else
+		snprintf(key, sizeof(key), "[%s]", luaL_typename(t->L, idx));
+	snprintf(was, sizeof(was), "%s", t->err);
+	snprintf(t->err, t->size, "%s%s", key, was);
+}
+
+static int check(struct tally *t, int idx, unsigned depth)
+{
+	lua_State *L = t->L;
+	int rc = 0;
+
+	switch (lua_type(L, idx)) {
+	case LUA_TNIL:
+	case LUA_TBOOLEAN:
+	case LUA_TNUMBER:
+		return 0;
+	case LUA_TSTRING:
+		t->bytes += lua_rawlen(L, idx);
+		break;
+	case LUA_TTABLE:
+		t->bytes += TABLE_BYTES;
+		break;
+	default:
+		return wrong(t, ": a %s is not plain data",
+			     luaL_typename(L, idx));
+	}
+	if (t->bytes > t->max)
+		return wrong(t, ": more than %zu bytes", t->max);
+	if (!lua_istable(L, idx))
+		return 0;
+	if (lua_getmetatable(L, idx)) {
+		lua_pop(L, 1);
+		return wrong(t, ": a table with a metatable is not plain "
+			     "data");
+	}
+	if (depth >= DEPTH_MAX || !lua_checkstack(L, 4))
+		return wrong(t, ": nested deeper than %d, or in a cycle",
+			     DEPTH_MAX);
+	lua_pushnil(L);
+	while (lua_next(L, idx)) {
+		const int v = lua_gettop(L);
+
+		t->bytes += VALUE_BYTES;
+		if (lua_istable(L, v - 1) || (lua_isnil(L, v - 1)))
+			rc = wrong(t, ": a table cannot be a key");
+		else
+			rc = check(t, v - 1, depth + 1);
+		if (!rc)
+			rc = check(t, v, depth + 1);
+		if (rc) {
+			prepend(t, v - 1);
+			lua_pop(L, 2);
+			return rc;
+		}
+		lua_pop(L, 1);
+	}
+	return 0;
 }
 
 int plain_check(lua_State *L, int idx, size_t bytes, const char *name,
 		char *err, size_t size)
 {
-	const struct plain_options o = { .bytes = bytes };
-	json_t *v = plain_json(L, idx, &o, name, err, size);
+	char path[256];
+	struct tally t = {
+		.L = L, .max = bytes, .err = path, .size = sizeof(path),
+	};
+	int rc;
 
-	if (!v)
-		return -1;
-	json_decref(v);
-	return 0;
+	rc = check(&t, lua_absindex(L, idx), 0);
+	if (rc)
+		snprintf(err, size, "%s%s", name, path);
+	return rc;
 }
 
 void plain_push(lua_State *L, const json_t *v)

@@ -11,8 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "inside.h"
+#include "meter.h"
 #include "pattern.h"
+#include "program.h"
+#include "reaction.h"
 #include "scan.h"
 
 #define DEPTH_MAX 32
@@ -24,6 +26,7 @@ struct build {
 	const char *file;
 	struct problems *p;
 	bool intents;		/* the bot has some */
+	int intents_line;	/* where the first stands */
 };
 
 static const char *const state_keys[] = {
@@ -109,6 +112,8 @@ static void add_trigger(struct build *b, struct state *st, const char *key,
 	if (!t->text)
 		no_memory(b);
 	if (t->kind == TRIGGER_INTENT) {
+		if (!b->intents)
+			b->intents_line = line_of(st, key);
 		b->intents = true;
 	} else if (t->kind == TRIGGER_EVENT) {
 		if (one_of(text, missing_events))
@@ -384,6 +389,8 @@ static void intents(struct build *b, int idx)
 	lua_pushliteral(L, "intents");
 	if (lua_rawget(L, idx) == LUA_TNIL)
 		goto out;
+	if (!b->intents)
+		b->intents_line = line;
 	b->intents = true;
 	if (!lua_istable(L, -1)) {
 		problem(b, root, line, "'intents' is a table of lists, not a "
@@ -431,7 +438,7 @@ void program_build(lua_State *L, struct program **pp, const char *file,
 	prog->fallback = text_key(&b, idx, "fallback");
 	intents(&b, idx);
 	if (b.intents)
-		problem_warn(p, file, prog->root->line, "there is no "
+		problem_warn(p, file, b.intents_line, "there is no "
 			     "classifier in this version: intents never "
 			     "match");
 

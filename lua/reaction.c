@@ -9,7 +9,12 @@
 #include <stdarg.h>
 #include <string.h>
 
-#include "inside.h"
+#include "callobject.h"
+#include "plain.h"
+#include "program.h"
+#include "reaction.h"
+#include "session.h"
+#include "shard.h"
 
 static const char meta_key;
 

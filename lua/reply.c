@@ -11,7 +11,11 @@
 #include <uv.h>
 
 #include "core/log.h"
-#include "inside.h"
+#include "callobject.h"
+#include "plain.h"
+#include "reaction.h"
+#include "reply.h"
+#include "session.h"
 
 #define REPLIES_MAX 1000
 #define REPLY_BYTES (64 * 1024)

@@ -14,8 +14,16 @@
 #include <uv.h>
 
 #include "core/log.h"
-#include "inside.h"
+#include "callobject.h"
+#include "meter.h"
+#include "program.h"
+#include "reaction.h"
+#include "reply.h"
+#include "sandbox.h"
+#include "session.h"
+#include "shard.h"
 
+#define MESSAGE_MAX 1000	/* bytes of an error's text */
 #define CALL 1		/* stack: the call object, then the frames */
 
 /* ---- single reactions ---- */
@@ -292,24 +300,43 @@ int l_handler(lua_State *L)
 	return handler_runs(L, run);
 }
 
+/* What is told of an error is text: bytes that are no UTF-8 are not. */
+static void readable(char *s)
+{
+	json_t *v = s ? json_string(s) : NULL;
+
+	for (; !v && s && *s; s++)
+		if ((unsigned char)*s >= 0x80)
+			*s = '?';
+	json_decref(v);
+}
+
 /* Keeps what an error says beyond the life of the stack. */
 static void keep_error(lua_State *L, struct run *run, int status)
 {
 	const char *msg = lua_type(L, -1) == LUA_TSTRING ?
 		lua_tostring(L, -1) : "unknown error";
-	char buf[256];
+	struct meter *m = &run->meter;
+	char buf[MESSAGE_MAX];
 
-	if (status == LUA_ERRMEM) {
-		run->meter.spent = true;
-		snprintf(buf, sizeof(buf), "%s: out of memory: handler_memory "
-			 "or bot_memory is used up",
-			 *run->meter.where ? run->meter.where
-			 : run->s->shard->bot->path);
+	if (status == LUA_ERRMEM && !m->spent)
+		m->spent = m->no_memory = true;
+	/* Where the stack was full, Lua lost what was said. */
+	if (m->spent)
+		msg = meter_text(m, buf, sizeof(buf));
+	if (!message_has_place(msg)) {
+		char text[MESSAGE_MAX];
+
+		snprintf(text, sizeof(text), "%s:%d: %s",
+			 run->s->shard->bot->path, run->state->line, msg);
+		memcpy(buf, text, sizeof(buf));
 		msg = buf;
 	}
 	run->failed = true;
 	free(run->message);
-	run->message = strdup(msg);
+	run->message = strndup(msg, MESSAGE_MAX);
+	readable(run->message);
+	readable(run->traceback);
 }
 
 static int main_done(lua_State *L, int status, lua_KContext ctx)

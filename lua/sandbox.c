@@ -11,7 +11,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "inside.h"
+#include "callobject.h"
+#include "meter.h"
+#include "program.h"
+#include "reaction.h"
+#include "sandbox.h"
+#include "session.h"
+#include "shard.h"
+
+#define TRACEBACK_MAX 4000
 
 static const char sealed_mark;
 static const char modules_key;
@@ -384,8 +392,7 @@ void sandbox_open(lua_State *L)
 
 /* ---- errors ---- */
 
-/* Whether a message begins with "file:line:". */
-static bool has_place(const char *s)
+bool message_has_place(const char *s)
 {
 	const char *colon = strchr(s, ':');
 	const char *p = colon;
@@ -395,6 +402,18 @@ static bool has_place(const char *s)
 	for (p++; *p >= '0' && *p <= '9'; p++)
 		;
 	return p > colon + 1 && *p == ':';
+}
+
+/* A traceback without the frames below every handler, which are ours. */
+static char *trace_copy(const char *trace)
+{
+	static const char ours[] = "\n\t[C]: in ?";
+	const size_t n = sizeof(ours) - 1;
+	size_t len = strlen(trace);
+
+	while (len > n && !strncmp(trace + len - n, ours, n))
+		len -= n;
+	return strndup(trace, len < TRACEBACK_MAX ? len : TRACEBACK_MAX);
 }
 
 int l_message(lua_State *L)
@@ -411,7 +430,7 @@ int l_message(lua_State *L)
 			lua_replace(L, 1);
 		}
 	}
-	if (!has_place(lua_tostring(L, 1))) {
+	if (!message_has_place(lua_tostring(L, 1))) {
 		for (int i = 1; i < 16 && lua_getstack(L, i, &ar); i++) {
 			lua_getinfo(L, "Sl", &ar);
 			if (ar.currentline <= 0)
@@ -423,7 +442,7 @@ int l_message(lua_State *L)
 		}
 	}
 	/* No script runs any more: the state has to do. */
-	if (sh->run && !has_place(lua_tostring(L, 1))) {
+	if (sh->run && !message_has_place(lua_tostring(L, 1))) {
 		lua_pushfstring(L, "%s:%d: %s", sh->bot->path,
 				sh->run->state->line, lua_tostring(L, 1));
 		lua_replace(L, 1);
@@ -431,7 +450,7 @@ int l_message(lua_State *L)
 	if (sh->run) {
 		luaL_traceback(L, L, NULL, 1);
 		free(sh->run->traceback);
-		sh->run->traceback = strdup(lua_tostring(L, -1));
+		sh->run->traceback = trace_copy(lua_tostring(L, -1));
 		lua_pop(L, 1);
 	}
 	lua_settop(L, 1);

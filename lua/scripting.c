@@ -13,8 +13,10 @@
 #include <uv.h>
 
 #include "core/log.h"
-#include "inside.h"
+#include "client.h"
 #include "scripting.h"
+#include "session.h"
+#include "shard.h"
 
 #define SOURCE_MAX (4 * 1024 * 1024)
 #define CLIENTS_MAX 10000

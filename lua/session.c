@@ -12,7 +12,10 @@
 #include <uv.h>
 
 #include "core/log.h"
-#include "inside.h"
+#include "program.h"
+#include "reply.h"
+#include "session.h"
+#include "shard.h"
 
 #define MISSES_MAX 3
 #define FALLBACK "Sorry, I did not understand you."

@@ -12,8 +12,14 @@
 #include <uv.h>
 
 #include "core/log.h"
-#include "inside.h"
+#include "callobject.h"
+#include "meter.h"
+#include "program.h"
+#include "reaction.h"
+#include "sandbox.h"
 #include "scan.h"
+#include "session.h"
+#include "shard.h"
 
 /* Loading a bot may take this many handlers' budgets. */
 #define LOAD_BUDGETS 20
@@ -97,6 +103,20 @@ static void add_message(struct loading *ld, const char *msg)
 		    hint);
 }
 
+/* The scanner's own problems, with the state they stand in. */
+static void add_scanned(struct loading *ld, const struct problems *own)
+{
+	for (size_t i = 0; i < own->count; i++) {
+		const struct problem *p = &own->list[i];
+		char path[512] = "";
+
+		state_at(ld->scan ? scan_root(ld->scan) : NULL, p->line, path,
+			 sizeof(path));
+		problem_add(ld->p, p->file, p->line, "%s: %s",
+			    *path ? path : "/", p->text);
+	}
+}
+
 /* ---- loading ---- */
 
 /* Builds everything; the argument is a struct loading. */
@@ -106,6 +126,7 @@ static int l_build(lua_State *L)
 	struct shard *sh = ld->sh;
 	const struct source *src = sh->bot->sources;
 	const struct reaction *r;
+	struct problems own = {0};
 	char chunk[1024];
 
 	lua_settop(L, 0);
@@ -119,7 +140,9 @@ static int l_build(lua_State *L)
 		return lua_error(L);
 	lua_rawgeti(L, LUA_REGISTRYINDEX, sh->env);
 	lua_setupvalue(L, -2, 1);
-	ld->scan = scan_open(src->path, src->text, src->len, ld->p);
+	ld->scan = scan_open(src->path, src->text, src->len, &own);
+	add_scanned(ld, &own);
+	problems_free(&own);
 	if (!ld->scan)
 		return luaL_error(L, "no memory");
 	lua_call(L, 0, 1);

@@ -8,8 +8,9 @@
 #include <lualib.h>
 #include <string.h>
 
-#include "inside.h"
 #include "luapattern.h"
+#include "meter.h"
+#include "sandbox.h"
 
 #define NODES 24
 

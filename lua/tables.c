@@ -8,7 +8,8 @@
 #include <lauxlib.h>
 #include <limits.h>
 
-#include "inside.h"
+#include "meter.h"
+#include "sandbox.h"
 
 static uint64_t span(lua_Integer from, lua_Integer to)
 {

@@ -12,7 +12,12 @@
 
 #include "core/config.h"
 #include "core/log.h"
-#include "inside.h"
+#include "callobject.h"
+#include "meter.h"
+#include "plain.h"
+#include "reply.h"
+#include "session.h"
+#include "shard.h"
 
 #define LOG_BYTES (64 * 1024)
 

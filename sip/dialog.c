@@ -127,7 +127,8 @@ void dialog_tell(struct sip_leg *l, const struct leg_event *ev)
 	l->leg.h(&l->leg, &e, l->leg.arg);
 }
 
-void dialog_gone(struct sip_leg *l, enum leg_cause cause)
+static void gone(struct sip_leg *l, const struct leg_event *answer,
+		 enum leg_cause cause)
 {
 	const struct leg_event ev = { .type = LEG_ENDED, .cause = cause };
 	const enum dialog_state old = dialog_step(l, E_GONE);
@@ -138,9 +139,21 @@ void dialog_gone(struct sip_leg *l, enum leg_cause cause)
 		offer_unref(l->want);
 		l->want = NULL;
 	}
+	if (answer)
+		dialog_tell(l, answer);
 	if (old != D_OVER)
 		dialog_tell(l, &ev);
 	dialog_go_on(l);
+}
+
+void dialog_gone(struct sip_leg *l, enum leg_cause cause)
+{
+	gone(l, NULL, cause);
+}
+
+void dialog_dead(struct sip_leg *l, const struct leg_event *answer)
+{
+	gone(l, answer, LEG_CAUSE_DEAD);
 }
 
 void dialog_route(struct sip_leg *l, struct route *r)
@@ -160,9 +173,7 @@ static int on_bye(nta_outgoing_magic_t *magic, nta_outgoing_t *orq,
 	return 0;
 }
 
-/* RFC 3326; the text is quoted, so quotes and backslashes in it are not. */
-static const char *reason_header(const struct sip_leg *l, char *buf,
-				 size_t size)
+const char *dialog_reason(const struct sip_leg *l, char *buf, size_t size)
 {
 	if (!l->reason.cause)
 		return NULL;
@@ -178,7 +189,7 @@ static const char *reason_header(const struct sip_leg *l, char *buf,
 void dialog_bye(struct sip_leg *l)
 {
 	char buf[128];
-	const char *reason = reason_header(l, buf, sizeof(buf));
+	const char *reason = dialog_reason(l, buf, sizeof(buf));
 	struct route route;
 	nta_outgoing_t *orq;
 
@@ -283,8 +294,9 @@ static void on_timer(void *arg)
 		dialog_go_on(l);
 		return;
 	}
-	/* No final answer to the cancelled INVITE in 64*T1: one that comes
-	 * even later is ACKed and BYEd without us. */
+	/* No final answer in 64*T1, neither to the cancelled INVITE nor to the
+	 * re-INVITE of a dialog that is over: one that comes even later is
+	 * ACKed, and BYEd, without us. */
 	if (l->invite)
 		nta_outgoing_destroy(l->invite);
 	l->invite = NULL;
@@ -292,6 +304,7 @@ static void on_timer(void *arg)
 	dialog_go_on(l);
 }
 
+/* The text stands in quotes: those and backslashes are left out of it. */
 static void keep_reason(struct sip_leg *l, const struct leg_reason *reason)
 {
 	size_t n = 0;
@@ -336,6 +349,8 @@ static void end(struct leg *leg, const struct leg_reason *reason)
 	case D_WAIT: case D_DROP: case D_CANCEL: case D_OVER: case D_STATES:
 		break;
 	}
+	if (l->state == D_OVER && l->invite)
+		timer_start(&l->timer, l->sip->t1x64);
 	dialog_go_on(l);
 }
 
@@ -354,6 +369,11 @@ static const struct leg_ops ops = {
 
 static int bye(struct sip_leg *l, nta_incoming_t *irq)
 {
+	/* RFC 3261 15: a callee has no BYE before its answer. To take it for
+	 * the end would leave the INVITE without one. */
+	if (l->state == D_CALL || l->state == D_CANCEL)
+		return 481;
+
 	/* At once, whatever the owner makes of it. */
 	nta_incoming_treply(irq, SIP_200_OK, TAG_END());
 

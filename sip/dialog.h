@@ -74,7 +74,8 @@ struct sip_leg {
 	char *refer_to;		/**< leg_refer() not answered yet          */
 	uint32_t refer_id;	/**< CSeq of the REFER sent last, 0 none   */
 	uint32_t refer_old[REFERS_KEPT];
-	unsigned tries;		/**< 491s to what is under way             */
+	unsigned offer_tries;	/**< 491s to our re-INVITE                 */
+	unsigned refer_tries;	/**< and to our REFER                      */
 	struct timer timer;	/**< 491 back-off; when ended: gives up    */
 
 	struct leg_reason reason;	/**< of leg_end(), for CANCEL, BYE */
@@ -98,6 +99,12 @@ void dialog_tell(struct sip_leg *l, const struct leg_event *ev);
 
 /** The peer ended it, or it is dead: steps and tells LEG_ENDED. */
 void dialog_gone(struct sip_leg *l, enum leg_cause cause);
+
+/** The peer's answer says that it is dead: tells that answer, then the end. */
+void dialog_dead(struct sip_leg *l, const struct leg_event *answer);
+
+/** Reason's value for CANCEL and BYE (RFC 3326), or NULL if none was given. */
+const char *dialog_reason(const struct sip_leg *l, char *buf, size_t size);
 
 /** Sends BYE; its answer is of no interest. */
 void dialog_bye(struct sip_leg *l);

@@ -38,6 +38,27 @@ static char *keep(struct scratch *sc, const char *s, size_t len)
 	return p;
 }
 
+/* A header may be folded over lines (RFC 3261 7.3.1), which means a blank; and
+ * other control characters mean nothing good. */
+static const char *flat(struct scratch *sc, const char *s)
+{
+	const char *p = s;
+	char *copy;
+
+	while (*p && (unsigned char)*p >= ' ')
+		p++;
+	if (!*p)
+		return s;
+
+	copy = keep(sc, s, strlen(s));
+	if (!copy)
+		return "";
+	for (char *c = copy; *c; c++)
+		if ((unsigned char)*c < ' ')
+			*c = ' ';
+	return copy;
+}
+
 /* sofia's display names still have their quotes. */
 static const char *unquoted(struct scratch *sc, const char *s)
 {
@@ -46,7 +67,7 @@ static const char *unquoted(struct scratch *sc, const char *s)
 	if (!s || !*s)
 		return "";
 	if (*s != '"')
-		return s;
+		return flat(sc, s);
 
 	p = to = keep(sc, s + 1, strlen(s + 1));
 	if (!p)
@@ -57,7 +78,7 @@ static const char *unquoted(struct scratch *sc, const char *s)
 		*to++ = *from;
 	}
 	*to = '\0';
-	return p;
+	return flat(sc, p);
 }
 
 static const char *uri(struct scratch *sc, const url_t *url)
@@ -97,10 +118,8 @@ static bool take(struct scratch *sc, const sip_header_t *h,
 
 	if (c == sip_unknown_class) {
 		to->name = (char *)h->sh_unknown->un_name;
-		to->value = h->sh_unknown->un_value ?
-			(char *)h->sh_unknown->un_value : p;
-		if (to->value == p && !keep(sc, "", 0))
-			return false;
+		to->value = (char *)flat(sc, h->sh_unknown->un_value ?
+					 h->sh_unknown->un_value : "");
 		return to->name != NULL;
 	}
 	/* A header the parser knows: its name is the class's, its value is
@@ -111,7 +130,7 @@ static bool take(struct scratch *sc, const sip_header_t *h,
 	p[n] = '\0';
 	sc->len += (size_t)n + 1;
 	to->name = (char *)c->hc_name;
-	to->value = p;
+	to->value = (char *)flat(sc, p);
 	return true;
 }
 
@@ -136,6 +155,15 @@ static bool lists(const sip_allow_t *allow, const char *method)
 	return false;
 }
 
+/* RFC 3261 20.22: 0 to 255; 16.6 counts a missing one as 70. */
+static int forwards(const sip_t *sip)
+{
+	if (!sip->sip_max_forwards)
+		return 70;
+	return sip->sip_max_forwards->mf_count > 255 ? 255 :
+		(int)sip->sip_max_forwards->mf_count;
+}
+
 static const char *or_empty(const char *s)
 {
 	return s ? s : "";
@@ -154,8 +182,7 @@ void fields_of_invite(struct scratch *sc, const sip_t *sip,
 		.from_display = unquoted(sc, sip->sip_from->a_display),
 		.from_uri = uri(sc, sip->sip_from->a_url),
 		.source = source,
-		.max_forwards = sip->sip_max_forwards ?
-			(int)sip->sip_max_forwards->mf_count : 70,
+		.max_forwards = forwards(sip),
 		.allow_known = sip->sip_allow != NULL,
 		.allow_refer = lists(sip->sip_allow, "REFER"),
 		.headers = sc->header,

@@ -130,6 +130,7 @@ int invite_in_answer(struct leg *leg, struct offer *offer)
 	sip_payload_t body[1];
 	char *sdp;
 	size_t len;
+	int sent;
 
 	if (l->state != D_RING)
 		return UV_ENOTCONN;
@@ -141,12 +142,18 @@ int invite_in_answer(struct leg *leg, struct offer *offer)
 	sip_payload_init(body);
 	body->pl_data = sdp;
 	body->pl_len = len;
-	nta_incoming_treply(l->irq, SIP_200_OK,
-			    SIPTAG_CONTACT(l->local->contact),
-			    SIPTAG_UNKNOWN(l->sip->allow),
-			    SIPTAG_CONTENT_TYPE(l->sip->type_sdp),
-			    SIPTAG_PAYLOAD(body), TAG_END());
+	sent = nta_incoming_treply(l->irq, SIP_200_OK,
+				   SIPTAG_CONTACT(l->local->contact),
+				   SIPTAG_UNKNOWN(l->sip->allow),
+				   SIPTAG_CONTENT_TYPE(l->sip->type_sdp),
+				   SIPTAG_PAYLOAD(body), TAG_END());
 	free(sdp);
+	if (sent < 0) {
+		/* No memory: nta sends 500 when it can, without us. */
+		forget(l);
+		dialog_step(l, E_GONE);
+		return UV_ENOMEM;
+	}
 	dialog_step(l, E_ANSWER);
 	return 0;
 }

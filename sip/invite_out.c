@@ -3,7 +3,6 @@
  */
 #include "dialog.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uv.h>
@@ -19,20 +18,16 @@
  * it would not only be wrong: a 200 to it then ends in an assertion. */
 static void cancel(struct sip_leg *l)
 {
-	char reason[128];
+	char buf[128];
+	const char *reason = dialog_reason(l, buf, sizeof(buf));
 
 	if (l->cancelled || !l->invite ||
 	    nta_outgoing_status(l->invite) < 100)
 		return;
 
 	l->cancelled = true;
-	if (l->reason.cause)
-		snprintf(reason, sizeof(reason), "SIP;cause=%d%s%s%s",
-			 l->reason.cause, l->reason_text[0] ? ";text=\"" : "",
-			 l->reason_text, l->reason_text[0] ? "\"" : "");
 	nta_outgoing_tcancel(l->invite, NULL, NULL,
-			     TAG_IF(l->reason.cause,
-				    SIPTAG_REASON_STR(reason)),
+			     TAG_IF(reason, SIPTAG_REASON_STR(reason)),
 			     TAG_END());
 	timer_start(&l->timer, l->sip->t1x64);
 }
@@ -141,24 +136,22 @@ static int on_response(nta_outgoing_magic_t *magic, nta_outgoing_t *orq,
 		       sip_t const *sip)
 {
 	struct sip_leg *l = (struct sip_leg *)magic;
-	const int status = sip ? sip->sip_status->st_status :
-		nta_outgoing_status(orq);
+	msg_t *msg;
 
 	if (l->invite != orq)
 		return 0;
-	if (sip && status < 200) {
-		progress(l, sip);
-		return 0;
-	}
-	if (sip && status < 300) {
-		msg_t *msg = nta_outgoing_getresponse(orq);
 
+	/* `sip` lives in it, and must outlive the transaction. */
+	msg = nta_outgoing_getresponse(orq);
+	if (sip && sip->sip_status->st_status < 200) {
+		progress(l, sip);
+	} else if (sip && sip->sip_status->st_status < 300) {
 		route_from_addr(&l->last, msg_addr(msg));
-		msg_destroy(msg);
 		answered(l, sip);
 	} else {
 		rejected(l, orq, sip);
 	}
+	msg_destroy(msg);
 	return 0;
 }
 
@@ -167,20 +160,17 @@ static int on_response(nta_outgoing_magic_t *magic, nta_outgoing_t *orq,
 static int add_headers(msg_t *msg, const struct leg_dial *d)
 {
 	sip_t *sip = sip_object(msg);
-	char line[2048];
 
 	for (unsigned i = 0; i < d->header_count; i++) {
 		const struct header *h = &d->headers[i];
-		const int n = snprintf(line, sizeof(line), "%s: %s", h->name,
-				       h->value);
+		char *line;
 
-		if (n < 0 || (size_t)n >= sizeof(line) ||
-		    text_has_break(h->name) || text_has_break(h->value) ||
-		    !text_is_token(h->name))
+		if (text_has_break(h->value) || !text_is_token(h->name))
 			return UV_EINVAL;
 		/* Unknown to the parser, whatever it is: so its name travels
 		 * as it was written. */
-		if (msg_header_add_make(msg, (msg_pub_t *)sip,
+		line = su_sprintf(msg_home(msg), "%s: %s", h->name, h->value);
+		if (!line || msg_header_add_make(msg, (msg_pub_t *)sip,
 					sip_unknown_class, line) < 0)
 			return UV_ENOMEM;
 	}
@@ -190,6 +180,7 @@ static int add_headers(msg_t *msg, const struct leg_dial *d)
 static int make_dialog(struct sip_leg *l, const struct leg_dial *d,
 		       const url_t *url)
 {
+	const char *host = d->from_host ? d->from_host : l->local->host;
 	char from[512];
 	su_home_t *home = su_home_new(sizeof(*home));
 	sip_from_t *f;
@@ -199,8 +190,11 @@ static int make_dialog(struct sip_leg *l, const struct leg_dial *d,
 	if (!home)
 		return UV_ENOMEM;
 
+	/* A name too long to send is no reason not to call. */
 	err = text_from(from, sizeof(from), d->from_display, d->from_user,
-			d->from_host ? d->from_host : l->local->host);
+			host);
+	if (err)
+		err = text_from(from, sizeof(from), NULL, d->from_user, host);
 	if (err)
 		goto out;
 

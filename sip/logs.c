@@ -42,8 +42,8 @@ static void write_line(void *stream, char const *fmt, va_list ap)
 	for (n = strlen(buf); n && (unsigned char)buf[n - 1] <= ' '; n--)
 		buf[n - 1] = '\0';
 	for (char *p = buf; *p; p++)
-		if ((unsigned char)*p < ' ')
-			*p = ' ';
+		if ((unsigned char)*p < ' ' || (unsigned char)*p >= 127)
+			*p = '?';
 	if (n)
 		log_info("%s: %s", (const char *)stream, buf);
 }

@@ -17,6 +17,16 @@
 static int on_response(nta_outgoing_magic_t *magic, nta_outgoing_t *orq,
 		       sip_t const *sip);
 
+/* Better said now than never sent. */
+static bool parses(const char *refer_to)
+{
+	su_home_t *home = su_home_new(sizeof(*home));
+	const bool ok = home && sip_refer_to_make(home, refer_to);
+
+	su_home_unref(home);
+	return ok;
+}
+
 int refer_send(struct leg *leg, const struct leg_refer *refer)
 {
 	struct sip_leg *l = dialog_of(leg);
@@ -33,6 +43,8 @@ int refer_send(struct leg *leg, const struct leg_refer *refer)
 			    refer->header_count, &left);
 	if (err)
 		return err;
+	if (!parses(buf))
+		return UV_EINVAL;
 	if (left)
 		log_warn("Refer-To: %u of %u headers left out, beyond %d "
 			 "bytes", left, refer->header_count, REFER_TO_MAX);
@@ -41,7 +53,7 @@ int refer_send(struct leg *leg, const struct leg_refer *refer)
 	if (!l->refer_to)
 		return UV_ENOMEM;
 
-	l->tries = 0;
+	l->refer_tries = 0;
 	dialog_go_on(l);
 	return 0;
 }
@@ -137,7 +149,7 @@ static void done(struct sip_leg *l, nta_outgoing_t *orq, const sip_t *sip)
 	nta_outgoing_destroy(orq);
 	l->refer = NULL;
 	if (a.status == 491 && l->state == D_UP &&
-	    ++l->tries <= TRIES_MAX) {
+	    ++l->refer_tries <= TRIES_MAX) {
 		l->refer_id = 0;
 		timer_start(&l->timer, backoff_491(l));
 		return;
@@ -146,14 +158,14 @@ static void done(struct sip_leg *l, nta_outgoing_t *orq, const sip_t *sip)
 	l->refer_to = NULL;
 	if (a.status < 200 || a.status >= 300)
 		l->refer_id = 0;
-	if (a.status == 481 && l->state != D_OVER) {
-		dialog_gone(l, LEG_CAUSE_DEAD);
-		return;
-	}
 	ev.status = a.status;
 	ev.phrase = a.phrase;
 	ev.cause = a.cause;
 	ev.no_sub = a.status && sip && says_no_sub(sip);
+	if (a.status == 481 && l->state != D_OVER) {
+		dialog_dead(l, &ev);
+		return;
+	}
 	dialog_tell(l, &ev);
 	dialog_go_on(l);
 }
@@ -162,9 +174,15 @@ static int on_response(nta_outgoing_magic_t *magic, nta_outgoing_t *orq,
 		       sip_t const *sip)
 {
 	struct sip_leg *l = (struct sip_leg *)magic;
+	msg_t *msg;
 
-	if (l->refer == orq)
-		done(l, orq, sip);
+	if (l->refer != orq)
+		return 0;
+
+	/* `sip` lives in it, and must outlive the transaction. */
+	msg = nta_outgoing_getresponse(orq);
+	done(l, orq, sip);
+	msg_destroy(msg);
 	return 0;
 }
 

@@ -24,7 +24,7 @@ int reinvite_offer(struct leg *leg, struct offer *offer)
 		return UV_EBUSY;
 
 	l->want = offer_ref(offer);
-	l->tries = 0;
+	l->offer_tries = 0;
 	dialog_go_on(l);
 	return 0;
 }
@@ -62,8 +62,8 @@ bool reinvite_go_on(struct sip_leg *l)
 	if (!l->want)
 		return false;
 	/* One INVITE at a time in a dialog, whoever sent it, and UPDATE with
-	 * an offer counts; a back-off runs. */
-	if (l->invite || l->peer || l->refer || timer_running(&l->timer))
+	 * an offer counts; or a back-off runs. */
+	if (l->invite || l->peer || timer_running(&l->timer))
 		return true;
 	/* Not enough memory for a message: again, soon. */
 	if (send_invite(l))
@@ -71,16 +71,21 @@ bool reinvite_go_on(struct sip_leg *l)
 	return true;
 }
 
-static void done(struct sip_leg *l, const struct answer *a,
-		 struct offer *offer)
+static struct leg_event event_of(const struct answer *a, struct offer *offer)
 {
-	const struct leg_event ev = {
+	return (struct leg_event){
 		.type = LEG_OFFER_DONE,
 		.status = a->status,
 		.phrase = a->phrase,
 		.cause = a->cause,
 		.offer = offer,
 	};
+}
+
+static void done(struct sip_leg *l, const struct answer *a,
+		 struct offer *offer)
+{
+	const struct leg_event ev = event_of(a, offer);
 
 	offer_unref(l->want);
 	l->want = NULL;
@@ -91,11 +96,7 @@ static void accepted(struct sip_leg *l, nta_outgoing_t *orq,
 		     const sip_t *sip, struct answer *a)
 {
 	struct offer *offer = NULL;
-	msg_t *msg = nta_outgoing_getresponse(orq);
 
-	if (l->by_source)
-		route_from_addr(&l->last, msg_addr(msg));
-	msg_destroy(msg);
 	/* RFC 3261 12.2.1.2: a new Contact, never a new route. */
 	nta_leg_client_reroute(l->dialog, NULL, sip->sip_contact, 0);
 	/* Also when the dialog is over: the peer repeats its 2xx until then. */
@@ -123,18 +124,19 @@ static void refused(struct sip_leg *l, nta_outgoing_t *orq, struct answer *a)
 		l->want = NULL;
 		return;
 	}
-	if (a->status == 491 && ++l->tries <= TRIES_MAX) {
+	if (a->status == 491 && ++l->offer_tries <= TRIES_MAX) {
 		timer_start(&l->timer, backoff_491(l));
 		return;
 	}
-	/* RFC 3261 12.2.1.2: the peer does not know the dialog, or is gone. */
-	if (a->status == 481) {
-		dialog_gone(l, LEG_CAUSE_DEAD);
-		return;
-	}
-	if (a->status == 408 || a->cause == LEG_CAUSE_TIMEOUT) {
+	/* RFC 3261 12.2.1.2: the peer does not know the dialog, or is gone.
+	 * Only in the latter case is there somebody a BYE may reach. */
+	if (a->status == 408 || a->cause == LEG_CAUSE_TIMEOUT)
 		dialog_bye(l);
-		dialog_gone(l, LEG_CAUSE_DEAD);
+	if (a->status == 481 || a->status == 408 ||
+	    a->cause == LEG_CAUSE_TIMEOUT) {
+		const struct leg_event ev = event_of(a, NULL);
+
+		dialog_dead(l, &ev);
 		return;
 	}
 	done(l, a, NULL);
@@ -145,6 +147,7 @@ static int on_response(nta_outgoing_magic_t *magic, nta_outgoing_t *orq,
 {
 	struct sip_leg *l = (struct sip_leg *)magic;
 	struct answer a;
+	msg_t *msg;
 
 	if (l->invite != orq)
 		return 0;
@@ -152,10 +155,16 @@ static int on_response(nta_outgoing_magic_t *magic, nta_outgoing_t *orq,
 	dialog_answer(&a, orq, sip);
 	if (a.status >= 100 && a.status < 200)
 		return 0;
+
+	/* `sip` lives in it, and must outlive the transaction. */
+	msg = nta_outgoing_getresponse(orq);
+	if (l->by_source && a.status)
+		route_from_addr(&l->last, msg_addr(msg));
 	if (a.status && a.status < 300)
 		accepted(l, orq, sip, &a);
 	else
 		refused(l, orq, &a);
+	msg_destroy(msg);
 	dialog_go_on(l);
 	return 0;
 }

@@ -25,6 +25,9 @@
 #define T2_MS 4000
 #define T4_MS 5000
 
+/* Bytes reserved with each message: fewer, larger allocations. */
+#define PRELOAD 2048
+
 static void count(struct signalling *port, size_t *legs,
 		  size_t *transactions)
 {
@@ -138,7 +141,8 @@ static int add_transport(struct sip *s, struct local *l,
 			NTATAG_CLIENT_RPORT(1), NTATAG_USE_NAPTR(0),
 			NTATAG_USE_SRV(0), NTATAG_SIP_T1(o->t1_ms),
 			NTATAG_SIP_T1X64(o->t1x64_ms), NTATAG_SIP_T2(T2_MS),
-			NTATAG_SIP_T4(T4_MS), TPTAG_STUN_SERVER(0),
+			NTATAG_SIP_T4(T4_MS), NTATAG_PRELOAD(PRELOAD),
+			TPTAG_STUN_SERVER(0),
 			TPTAG_IDENT(l->ident),
 			TPTAG_UDP_RMEM(4000000), TPTAG_UDP_WMEM(4000000),
 			TPTAG_QUEUESIZE(999), TAG_END());
@@ -348,10 +352,12 @@ static void settle(struct sip *s, unsigned ms)
 void sip_close(struct signalling *port, unsigned ms)
 {
 	struct sip *s = (struct sip *)port;
+	uv_loop_t *uv;
 
 	if (!s)
 		return;
 
+	uv = loop_uv(s->loop);
 	s->closing = true;
 	for (struct sip_leg *l = s->legs, *next; l; l = next) {
 		next = l->next;
@@ -365,4 +371,5 @@ void sip_close(struct signalling *port, unsigned ms)
 	while (s->legs)
 		dialog_undo(s->legs);
 	destroy(s);
+	uv_run(uv, UV_RUN_NOWAIT);
 }

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Everything: installs what is missing, builds optimised (build/) and with the
-# sanitizers (build-asan/), and runs all tests of both through ctest.
+# sanitizers (build-asan/), runs all tests of both through ctest, and each
+# fuzzer (build-fuzz/) for a moment.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -29,19 +30,21 @@ check() {
 
 build default
 build asan
+build fuzz
 ASAN_OPTIONS="detect_leaks=1:abort_on_error=0${ASAN_OPTIONS:+:$ASAN_OPTIONS}"
 UBSAN_OPTIONS="print_stacktrace=1${UBSAN_OPTIONS:+:$UBSAN_OPTIONS}"
 export ASAN_OPTIONS UBSAN_OPTIONS
 check default build
 check asan build-asan
+check fuzz build-fuzz
 
-# ctest's own closing lines of both, where a reader looks for them: at the end.
-for folder in build build-asan; do
+# ctest's own closing lines of all, where a reader looks for them: at the end.
+for folder in build build-asan build-fuzz; do
 	echo "== $folder"
-	sed -n '/tests passed/,$p' "$folder/ctest.log"
+	sed -n '/tests passed/,$p' "$folder/ctest.log" | grep -v ERROR_MESSAGE
 done
 if [ -n "$failed" ]; then
 	echo "== FAILED in preset$failed, after $(minutes)"
 	exit 1
 fi
-echo "== all tests passed, in both builds, in $(minutes)"
+echo "== all tests passed, in all builds, in $(minutes)"

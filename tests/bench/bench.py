@@ -38,11 +38,11 @@ class Bench:
         return port, Sipp("agent.xml", AGENT, port) if case == "bridge" \
             else None
 
-    def each(self, kind, case, run, wrap=()):
+    def each(self, kind, case, run, wrap=(), t1x64=rig.T1X64):
         """Runs one measurement on a fresh server."""
         port, agent = self.agent(case)
         try:
-            server = kind(port).start(wrap)
+            server = kind(port, t1x64).start(wrap)
         except Broken:
             if agent:
                 agent.stop()
@@ -58,8 +58,8 @@ class Bench:
         server.stop()
         return result
 
-    def settle(self):
-        time.sleep(rig.T1X64 + 1.5)
+    def settle(self, case):
+        time.sleep(rig.settled(case))
 
     def instructions(self, kind, case):
         """Million instructions per call, ended transactions included."""
@@ -73,11 +73,11 @@ class Bench:
 
             def run(server):
                 rig.load(server, case, 10, 20)
-                self.settle()
+                self.settle(case)
                 pids = server.pids()
                 tool.zero(pids)
                 rig.load(server, case, 10, calls)
-                self.settle()
+                self.settle(case)
                 count = tool.read(pids)
                 if self.profiles:
                     profile_calls.report(
@@ -91,10 +91,10 @@ class Bench:
     def by_perf(self, kind, case):
         def run(server):
             rig.load(server, case, 40, 20)
-            self.settle()
+            self.settle(case)
             counter = Perf(server.pids())
             rig.load(server, case, 40, self.counted)
-            self.settle()
+            self.settle(case)
             return counter.read() / self.counted / 1e6
 
         return self.each(kind, case, run)
@@ -116,7 +116,7 @@ class Bench:
                     rig.load(server, case, 10, calls)
                     time.sleep(max(0, begin + many / 10 + 1 -
                                    time.monotonic()))
-                    self.settle()
+                    self.settle(case)
 
                 self.each(kind, case, run, tool.wrap())
                 totals.append(tool.read_all())
@@ -126,12 +126,12 @@ class Bench:
         """CPU seconds per 1,000 calls of each run."""
         def run(server):
             rig.load(server, case, self.args.rate, 100)
-            self.settle()
+            self.settle(case)
             used = []
             for _ in range(self.args.runs):
                 before = server.cpu()
                 rig.load(server, case, self.args.rate, self.args.calls)
-                self.settle()
+                self.settle(case)
                 used.append((server.cpu() - before) * 1000 / self.args.calls)
             return used
 
@@ -141,13 +141,14 @@ class Bench:
         """kB (RSS, PSS) per held call.
 
         The slope from one crowd of held calls to a larger one: what the
-        allocator keeps from ended transactions is in both.
+        allocator keeps from ended transactions is in both. There is little
+        of it, since they end after 1 s here.
         """
-        first, more, rate = self.args.held // 2, self.args.held, 200
-        settle = rig.T1X64 + 2
+        first, more, rate, t1x64 = self.args.held // 2, self.args.held, 100, 1
+        settle = rig.settled(case, t1x64)
 
         def run(server):
-            hold = (first + more) / rate + 3 * settle + 5
+            hold = (first + more) / rate + 2 * settle + 5
             crowds, sizes = [], []
             for calls in (first, more):
                 crowds.append(Sipp(
@@ -160,7 +161,7 @@ class Bench:
                 rig.check(server, case, calls, crowd.wait())
             return [(b - a) / more for a, b in zip(*sizes)]
 
-        return self.each(kind, case, run)
+        return self.each(kind, case, run, t1x64=t1x64)
 
     def latency(self, kind, case):
         port = rig.free_port(AGENT, 7000)

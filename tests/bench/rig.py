@@ -18,13 +18,20 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SERVER, CUSTOMER, AGENT = "127.77.0.1", "127.77.0.2", "127.77.0.3"
-T1X64 = 4.0                     # seconds: ended transactions are gone soon
+T1X64 = 4.0                     # seconds: ended transactions are gone soon,
+TIMER_D = 32.0                  # but not what an INVITE of ours leaves, and
+T4 = 5.0                        # what other requests of ours leave
 
 CORES = sorted(os.sched_getaffinity(0))
 SERVER_CORE, LOAD_CORE = CORES[0], CORES[-1]
 
 NUMBERS = {"answer": "100", "refer": "101", "bridge": "102"}
 TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def settled(case, t1x64=T1X64):
+    """Seconds after which nothing is left of a transaction of this case."""
+    return max(t1x64, {"answer": 0, "refer": T4, "bridge": TIMER_D}[case]) + 2
 
 
 class Broken(Exception):

@@ -83,7 +83,7 @@ class World:
             if n in self.shared and alive and not n.checked and not STRICT:
                 n.rest()
             else:
-                n.finish()
+                n.finish(deep=bool(STRICT))
         for p in self.peers:
             assert not p.leftovers(), "%s was not asked about %s" % (
                 p.name, p.leftovers())

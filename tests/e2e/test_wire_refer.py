@@ -63,6 +63,20 @@ def test_R2_notify_before_the_2xx(call, early):
     gone(node, c)
 
 
+@pytest.mark.parametrize("code", [486, 503])
+def test_R2_refused_after_a_notify_is_no_fallback(call, code):
+    """Whatever that peer means, an agent may be ringing already."""
+    cust, agent, node, c = call()
+    switch(node, c)
+    r = c.expect("REFER")
+    c.notify(TRYING)
+    c.reply(code, to=r)
+    ended(node, c, "FAIL", False, "refer_rejected", method="refer")
+    hung_up(c)
+    gone(node, c)
+    assert not agent.received("INVITE")
+
+
 def test_R3_auto_accepted_and_never_notified_becomes_a_bridge(call):
     cust, agent, node, c = call()
     switch(node, c)

@@ -362,5 +362,11 @@ def test_T10_nothing_is_sent_where_a_via_says(three, world):
         via = "SIP/2.0/UDP %s:%d;maddr=%s;branch=z9hG4bK-%s" % (
             cust.ip, victim.port, victim.ip, token("m"))
         cust.request(method, node, via=via)
+    c = connect(cust, node)
+    for method in ("MESSAGE", "INFO", "UPDATE", "INVITE", "DANCE", "BYE"):
+        c.request(method, via="SIP/2.0/UDP %s:%d;maddr=%s;branch=z9hG4bK-%s"
+                  % (cust.ip, victim.port, victim.ip, token("m")))
+    cust.auto_reply("BYE")
     victim.silence(0.5)
+    no_calls(node)
     cust.drop_all()

@@ -23,6 +23,8 @@ static void harmful(const char *body, const char *part)
 	for (int i = 0; i < 3; i++) {
 		say(&c, "bad");
 		assert_int_equal(c.errors, i + 1);
+		if (!strstr(c.heard, "bot.lua"))
+			print_error("%s: %s\n", body, c.heard);
 		assert_non_null(strstr(c.heard, "bot.lua"));
 		assert_non_null(strstr(c.heard, "say Sorry"));
 		assert_non_null(strstr(c.heard, "\nhangup"));
@@ -158,6 +160,25 @@ static void budget_from_wait_to_wait(void **state)
 		     "say x\nsay x\nsay x\nsay x\nsay x\nsay ok");
 }
 
+#define X10 "x?x?x?x?x?"
+#define X100 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10
+
+static void long_message(void **state)
+{
+	struct desk d;
+	struct caller c;
+
+	(void)state;
+	desk_open(&d, "return bot { function() error(('x\\255'):rep(1e5)) end "
+		  "}");
+	call_in(&d, &c, "");
+	start(&c);
+	assert_true(strlen(c.heard) < 1500);
+	expect_part(&c, "bot.lua:1: " X100 X100);
+	hang(&c);
+	desk_close(&d);
+}
+
 static void plain_data(void **state)
 {
 	(void)state;
@@ -169,7 +190,7 @@ static void plain_data(void **state)
 		     "not plain data" END);
 	check_script("local t = {} t.t = t call.temp.cycle = t",
 		     "error bot.lua:1: call.temp.cycle.t.t.t.t.t.t.t.t.t.t.t."
-		     "t.t.t.t.t.t.t.t.t.t.t.t.t.t.t.t.t.t.t.t.t: nested "
+		     "t.t.t.t.t.t.t.t.t.t.t.t.t.t.t.t.t.t.t.t: nested "
 		     "deeper than 32, or in a cycle" END);
 	check_script("call.client.big = ('x'):rep(70000)",
 		     "error bot.lua:1: call.client.big: more than 65536 "
@@ -178,8 +199,14 @@ static void plain_data(void **state)
 		     "error bot.lua:1: call.session.m: a table with a "
 		     "metatable is not plain data" END);
 	check_script("call.session[1.5] = 1",
-		     "error bot.lua:1: call.session: a number cannot be a "
-		     "key" END);
+		     "");
+	check_script("call.session[{}] = 1",
+		     "error bot.lua:1: call.session[table]: a table cannot be "
+		     "a key" END);
+	check_script("call.session.holes = { 1, nil, 3, [99] = true }", "");
+	check_script("call.client.holes = { 1, nil, 3 }",
+		     "error bot.lua:1: call.client.holes: list items and keys "
+		     "are mixed, or the list has a hole" END);
 	check_script("call.session.f = type call:say 'x'",
 		     "error bot.lua:2: call.session.f: a function is not "
 		     "plain data" END);
@@ -215,6 +242,74 @@ static void bot_memory(void **state)
 	limits = was;
 }
 
+static const char busy[] =
+	"local function f(n) return n > 0 and f(n - 1) or 0 end\n"
+	"return bot { states = {\n"
+	"S = { q = '$regex</start>', 'Hi', random { a 'x', 'y' }, "
+	"when(function(call) return call.request.from end) { 'w' },\n"
+	"function(call) call.session.n = { 1, 2 } call.client.n = 1 "
+	"f(20) pcall(error, 'x') local g = coroutine.wrap(function() "
+	"coroutine.yield(('x'):rep(50)) end) g() log { g = call.session } "
+	"call:say 'one' call:react { a 'two' } "
+	"local s, d = call:transfer { phoneNumber = 1, headers = { a = 'b' } "
+	"} call.response.replies = { { type = 'text', text = s.number } } "
+	"return { ('x'):gsub('x', 'y'), enter '/E' } end },\n"
+	"E = { 'end', switch { phoneNumber = 2 } },\n"
+	"X = { ['event!'] = 'scriptError', function(call) "
+	"log(call.request.data.message) end } } }";
+
+/* Whichever allocation of a handler fails first: the call ends in order. */
+static void memory_ends_anywhere(void **state)
+{
+	struct bot_limits was = limits;
+	unsigned errors = 0, fine = 0;
+
+	(void)state;
+	for (uint64_t max = 0; max < 20000; max += max < 6000 ? 37 : 511) {
+		struct desk d;
+		struct caller c;
+
+		limits.handler_memory = max;
+		desk_open(&d, busy);
+		call_in(&d, &c, "1");
+		start(&c);
+		outcome(&c, true, false, "1");
+		turn(&c);
+		leave(&c, "hangup");
+		outcome(&c, true, false, "2");
+		turn(&c);
+		errors += c.errors > 0;
+		fine += c.errors == 0;
+		hang(&c);
+		desk_close(&d);
+	}
+	assert_true(errors > 20);
+	assert_true(fine > 5);
+	limits = was;
+}
+
+static void memory_ends_while_it_is_loaded(void **state)
+{
+	struct bot_limits was = limits;
+	unsigned refused = 0, loaded = 0;
+
+	(void)state;
+	for (uint64_t max = 500; max < 50000; max += 307) {
+		const char *said;
+
+		limits.bot_memory = max;
+		said = refusal(busy);
+		assert_true(*said);
+		if (!strcmp(said, "loaded\n"))
+			loaded++;
+		else
+			refused++;
+	}
+	assert_true(refused > 10);
+	assert_true(loaded > 10);
+	limits = was;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -225,8 +320,11 @@ int main(void)
 		cmocka_unit_test(recursion),
 		cmocka_unit_test(garbage_is_no_hog),
 		cmocka_unit_test(budget_from_wait_to_wait),
+		cmocka_unit_test(long_message),
 		cmocka_unit_test(plain_data),
 		cmocka_unit_test(bot_memory),
+		cmocka_unit_test(memory_ends_anywhere),
+		cmocka_unit_test(memory_ends_while_it_is_loaded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -159,7 +159,7 @@ static void refusals(void **state)
 		bool good;
 
 		if (!strcmp(table[i].said, "DUPLICATE"))
-			good = strstr(said, "bot.lua:4: ") &&
+			good = strstr(said, "bot.lua:4: /A: ") &&
 				strstr(said, "'A'") && !strstr(said, "loaded");
 		else if (!strcmp(table[i].said, "PATTERN"))
 			good = !strncmp(said, "bot.lua:1: /A: q: ", 18) &&

@@ -147,6 +147,12 @@ static void start_is_the_engines(void **state)
 	say(&c, "/stop");
 	expect(&c, "state /R\nsay regex");
 	end(&d, &c);
+	with("return bot { 'root', states = { S = { ['q!'] = "
+	     "'$regex</start>', 'started' } } }", &d, &c);
+	expect(&c, "state /S\nsay started");
+	say(&c, "/start");
+	expect(&c, "say Sorry, I did not understand you.");
+	end(&d, &c);
 }
 
 static void root_answers_start(void **state)

@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lua/inside.h"
+#include "lua/client.h"
+#include "lua/session.h"
 
 static const char plain[] =
 	"return bot { states = { S = { q = '$regex</start>', 'Hi.', "

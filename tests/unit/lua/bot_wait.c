@@ -15,7 +15,8 @@ static void with(const char *body)
 	snprintf(source, sizeof(source), "return bot { states = {\n"
 		 "S = { q = '$regex</start>', function(call) %s end },\n"
 		 "T = { ['event!'] = 'transfer', noContext = true, "
-		 "function(call) call:say('T ' .. call.request.data.status) "
+		 "function(call) if call.request.data.hangup then log 'outcome' "
+		 "end call:say('T ' .. call.request.data.status) "
 		 "log(call.dialer.getTransferStatus().status) end },\n"
 		 "E = { ['event!'] = 'ev', noContext = true, 'said ev', "
 		 "function(call) log 'ev' end },\n"
@@ -209,9 +210,21 @@ static void outcome_before_events_when_gone(void **state)
 	leave(&c, "hangup");
 	outcome(&c, true, true, "1");
 	turn(&c);
-	expect(&c, "log ev\nlog hangup");  /* T said and ended there */
+	expect(&c, "log outcome\nlog ev\nlog hangup");  /* T said and ended there */
 	loop_advance(d.loop, 1000);
 	expect(&c, "drained");
+	end();
+
+	/* it had come before the customer left */
+	with("call:react(switch { phoneNumber = 1 })");
+	expect(&c, "state /S\nswitch 1");
+	c.s->ops->event(c.s, "H2", NULL);
+	c.s->ops->event(c.s, "ev", NULL);
+	outcome(&c, true, true, "1");
+	c.s->ops->query(c.s, QUERY_TEXT, "hello", 5);
+	leave(&c, "botHangup");
+	turn(&c);
+	expect(&c, "log outcome\nlog ev\ndrained");
 	end();
 
 	/* the outcome is late: the last event waits for it */
@@ -221,7 +234,7 @@ static void outcome_before_events_when_gone(void **state)
 	expect(&c, "state /S\nswitch 1");
 	outcome(&c, true, true, "1");
 	turn(&c);
-	expect(&c, "log hangup");
+	expect(&c, "log outcome\nlog hangup");
 	loop_advance(d.loop, 1000);
 	expect(&c, "drained");
 	end();

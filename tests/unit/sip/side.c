@@ -107,7 +107,13 @@ static void on_invite(void *arg, struct leg *leg,
 	struct side *s = arg;
 	struct offer *o;
 
-	(void)inv;
+	snprintf(s->display, sizeof(s->display), "%s", inv->from_display);
+	for (unsigned i = 0; i < inv->header_count; i++)
+		if (!strcmp(inv->headers[i].name, "X-Fold"))
+			snprintf(s->fold, sizeof(s->fold), "%s",
+				 inv->headers[i].value);
+	s->forwards = inv->max_forwards;
+	s->allow_refer = inv->allow_known && inv->allow_refer;
 	s->leg = leg;
 	leg_listen(leg, on_leg, s);
 	if (s->quiet)
@@ -434,6 +440,11 @@ void peer_call(struct peer *p)
 	peer_expect(p, "SIP/2.0 200", "INVITE");
 	peer_ack(p, NULL);
 	side_event(p->side, LEG_ACKED);
+}
+
+void peer_take_tag(struct peer *p)
+{
+	take_tag(p, "To");
 }
 
 void peer_is_callee(struct peer *p, const char *invite, const char *tag)

@@ -41,6 +41,10 @@ struct side {
 	unsigned count;
 	unsigned read;			/**< events that a test has seen     */
 	uint16_t remote_port;		/**< of the SDP heard last           */
+	char display[64];		/**< of the INVITE heard last        */
+	char fold[64];			/**< its header X-Fold               */
+	int forwards;
+	bool allow_refer;
 };
 
 struct peer {
@@ -117,6 +121,9 @@ void peer_sync(struct peer *p);
 
 /** INVITE, 200, ACK. */
 void peer_call(struct peer *p);
+
+/** Takes the To tag of the answer received last for the dialog's. */
+void peer_take_tag(struct peer *p);
 
 /** Takes the part of the called one of `invite`, in requests from now on. */
 void peer_is_callee(struct peer *p, const char *invite, const char *tag);

@@ -1,0 +1,46 @@
+/**
+ * @file meter.h  What who runs may still use up: instructions and memory
+ */
+#ifndef TANDEM_LUA_METER_H
+#define TANDEM_LUA_METER_H
+
+#include <lua.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/** What a handler, or the loading of a file, may still use up. */
+struct meter {
+	int64_t left;		/**< instructions                        */
+	int64_t limit;		/**< of them, from wait to wait          */
+	int64_t net;		/**< bytes allocated less freed          */
+	int64_t memory;		/**< bytes it may have so                */
+	uint64_t cpu;		/**< us of this thread at the last look  */
+	bool spent;		/**< stays set: nothing may go on        */
+	bool no_memory;		/**< it was the memory                   */
+	char where[96];		/**< "file:line" where it ran out        */
+};
+
+/** The shard's allocator: lua_Alloc with a struct shard. */
+void *meter_alloc(void *arg, void *ptr, size_t osize, size_t nsize);
+void meter_start(struct meter *m, uint64_t instructions, uint64_t memory);
+
+/** A new stretch from wait to wait on thread `L`. */
+void meter_resume(struct meter *m, lua_State *L);
+
+/** Takes `n` instructions; raises when they are spent. */
+void meter_charge(lua_State *L, uint64_t n);
+
+/** Instructions left for C code that counts by itself. */
+int64_t meter_left(lua_State *L);
+
+/** What it says when it is spent; returns `buf`. */
+const char *meter_text(const struct meter *m, char *buf, size_t size);
+
+/**
+ * After a protected call that failed with the error on top of the stack:
+ * raises it again if the budget or the memory is spent, else returns.
+ */
+void meter_rethrow(lua_State *L, int status);
+
+#endif

@@ -1,0 +1,72 @@
+/**
+ * @file program.h  States and triggers of a bot, and how they are reached
+ */
+#ifndef TANDEM_LUA_PROGRAM_H
+#define TANDEM_LUA_PROGRAM_H
+
+#include <lua.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/bot.h"
+
+struct pattern;
+struct problems;
+struct scan;
+struct scan_table;
+
+enum trigger_kind { TRIGGER_Q, TRIGGER_INTENT, TRIGGER_EVENT };
+
+struct trigger {
+	enum trigger_kind kind;
+	bool global;
+	unsigned place;		/**< in its list                         */
+	char *text;		/**< source of the pattern, or a name    */
+	struct pattern *pattern;
+};
+
+struct state {
+	char *path;
+	char *name;
+	struct state *parent;
+	struct state **children;	/**< in byte order of their path */
+	size_t child_count;
+	struct trigger *triggers;
+	size_t trigger_count;
+	bool no_context;
+	bool modal;
+	int list;		/**< registry reference of the reactions, or
+				     LUA_NOREF if there are none         */
+	int line;
+	const struct scan_table *scan;	/**< while it is built           */
+};
+
+struct program {
+	struct state *root;
+	struct state **all;	/**< in byte order of their path         */
+	size_t count;
+	char *fallback;
+	unsigned randoms;
+};
+
+/**
+ * Makes a program of the table on top of `L`'s stack, which bot{} was given;
+ * runs inside a protected call and may raise for want of memory, `*pp` is
+ * then half-made and the caller's to free. Problems go to `p`.
+ */
+void program_build(lua_State *L, struct program **pp, const char *file,
+		   const struct scan *scan, struct problems *p);
+void program_free(struct program *prog);
+
+/** State by absolute path, or relative to `from`; NULL: there is none. */
+struct state *program_find(const struct program *prog,
+			   const struct state *from, const char *path);
+
+struct state *match_event(const struct program *prog,
+			  const struct state *from, const char *event);
+/** *none = no memory */
+struct state *match_query(const struct program *prog,
+			  const struct state *from, enum query_kind kind,
+			  const char *text, size_t len);
+
+#endif

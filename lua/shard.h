@@ -1,0 +1,101 @@
+/**
+ * @file shard.h  A bot version, its sources and its Lua states
+ *
+ * A bot version runs in shards, each one Lua state with the program made from
+ * it and at most SHARD_SESSIONS sessions.
+ */
+#ifndef TANDEM_LUA_SHARD_H
+#define TANDEM_LUA_SHARD_H
+
+#include <lua.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/bot.h"
+
+struct client_store;
+struct loop;
+struct meter;
+struct program;
+struct run;
+struct session_lua;
+
+#define SHARD_SESSIONS 500	/* of a shard */
+#define THREADS_KEPT 16		/* coroutines kept for the next handlers */
+
+/** A source file of a bot, read once for all its shards. */
+struct source {
+	struct source *next;
+	char *module;		/**< NULL: the bot file itself           */
+	char *path;
+	char *text;
+	size_t len;
+};
+
+/** A coroutine kept for the next handler. */
+struct thread {
+	lua_State *co;
+	int ref;		/**< registry: the thread                */
+	int slot;		/**< registry: its call object           */
+};
+
+struct shard {
+	struct shard *next;
+	struct bot *bot;
+	lua_State *L;
+	struct program *program;
+	struct session_lua *sessions;
+	size_t session_count;
+	size_t bytes;
+	size_t baseline;	/**< bytes after loading                 */
+	struct meter *meter;	/**< of what runs now, or NULL           */
+	struct run *run;	/**< handler that runs now, or NULL      */
+	lua_State *running;	/**< its innermost coroutine             */
+	unsigned closing;	/**< __close methods are run from C      */
+	bool loading;
+	struct thread kept[THREADS_KEPT];
+	unsigned kept_count;
+	int env;		/**< registry: the bot's globals         */
+};
+
+struct bot {
+	struct bot *next;
+	struct lua_scripting *sc;
+	char *name;
+	char *path;
+	struct source *sources;
+	struct shard *shards;
+	struct bot_limits limits;
+	size_t sessions;
+	size_t coroutines;
+	size_t bytes;
+	uint64_t collected;	/**< when a full collection was last forced */
+	uint64_t serial;	/**< of the last run                     */
+};
+
+struct lua_scripting {
+	struct scripting base;
+	struct loop *loop;
+	struct bot_limits limits;
+	struct client_store *clients;
+	struct bot *bots;
+};
+
+struct shard *shard_of(lua_State *L);
+struct shard *shard_open(struct bot *bot, struct problems *p);
+void shard_close(struct shard *sh);
+
+/** A coroutine for a handler: 0 or UV_ENOMEM. */
+int shard_thread(struct shard *sh, struct thread *t);
+/** Gives it back; `clean`: it ended by itself and can run again. */
+void shard_thread_done(struct shard *sh, struct thread *t, bool clean);
+
+/** A module's source for require, or NULL with a message in `err`. */
+struct source *bot_source(struct bot *bot, const char *module, bool read,
+			  char *err, size_t size);
+
+/** One session less: frees shards that are no longer needed. */
+void bot_session_ended(struct bot *bot, struct shard *sh);
+
+#endif
