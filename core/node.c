@@ -22,7 +22,7 @@
 #include "event.h"
 #include "log.h"
 #include "media/media.h"
-#include "node_private.h"
+#include "node_i.h"
 #include "node_setup.h"
 #include "problem.h"
 #include "sink.h"
@@ -319,8 +319,7 @@ int node_open(struct node **np, const struct node_options *o,
 		err = open_control(n, p);
 out:
 	if (!err) {
-		log_info("node %s boot %s: up, %zu bots", n->name, n->boot,
-			 n->config->bot_count);
+		log_info("node %s boot %s: up", n->name, n->boot);
 		*np = n;
 		return 0;
 	}

@@ -1,4 +1,4 @@
-#include "node_private.h"
+#include "node_i.h"
 
 #include <inttypes.h>
 #include <stdio.h>

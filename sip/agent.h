@@ -42,7 +42,6 @@ struct sip {
 	/* made once, since a header parsed from a string per message is dear */
 	sip_unknown_t *allow;	/**< one text, cheaper than a list         */
 	sip_content_type_t *type_sdp;
-	sip_event_t *event_refer;
 
 	struct sip_leg *legs;
 	size_t leg_count;

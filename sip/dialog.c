@@ -2,13 +2,11 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <uv.h>
 
 #include <sofia-sip/msg_addr.h>
 #include <sofia-sip/su_tagarg.h>
 
-#include "core/log.h"
 #include "core/offer.h"
 
 static const struct leg_ops ops;
@@ -38,7 +36,9 @@ static void count(struct sip_leg *l, int by)
 		s->unacked += (size_t)by;
 		break;
 	case D_CALL: case D_CANCEL:
-		s->calling += (size_t)by;
+		/* From its first answer on nta no longer repeats it. */
+		if (!l->heard)
+			s->calling += (size_t)by;
 		break;
 	case D_UP: case D_OVER: case D_STATES:
 		break;
@@ -113,6 +113,13 @@ enum dialog_state dialog_step(struct sip_leg *l, enum dialog_event ev)
 	l->state = next[old][ev];
 	count(l, 1);
 	return old;
+}
+
+void dialog_heard(struct sip_leg *l)
+{
+	count(l, -1);
+	l->heard = true;
+	count(l, 1);
 }
 
 void dialog_tell(struct sip_leg *l, const struct leg_event *ev)

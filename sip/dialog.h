@@ -94,6 +94,9 @@ void dialog_undo(struct sip_leg *l);
 /** Steps the state; returns the one before. */
 enum dialog_state dialog_step(struct sip_leg *l, enum dialog_event ev);
 
+/** The first provisional answer to our INVITE came. */
+void dialog_heard(struct sip_leg *l);
+
 /** Tells the owner, unless it has given the leg up. */
 void dialog_tell(struct sip_leg *l, const struct leg_event *ev);
 
@@ -152,7 +155,7 @@ void invite_in_drop(struct sip_leg *l, int status, const char *phrase);
 /* invite_out.c */
 int invite_out(struct signalling *port, const struct leg_dial *d, leg_h *h,
 	       void *arg, struct leg **legp);
-/** leg_end() of an unanswered one. */
+/** leg_end() of an unanswered one: CANCEL, as soon as it may be sent. */
 void invite_out_cancel(struct sip_leg *l);
 
 /* reinvite.c */

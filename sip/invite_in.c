@@ -4,13 +4,11 @@
 #include "dialog.h"
 
 #include <stdlib.h>
-#include <string.h>
 #include <uv.h>
 
 #include <sofia-sip/msg_addr.h>
 #include <sofia-sip/su_tagarg.h>
 
-#include "core/log.h"
 #include "core/offer.h"
 
 static int on_ack(nta_incoming_magic_t *magic, nta_incoming_t *irq,

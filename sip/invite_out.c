@@ -4,19 +4,19 @@
 #include "dialog.h"
 
 #include <stdlib.h>
-#include <string.h>
 #include <uv.h>
 
 #include <sofia-sip/msg_addr.h>
 #include <sofia-sip/su_tagarg.h>
 
-#include "core/log.h"
 #include "core/offer.h"
 #include "text.h"
 
-/* CANCEL, once a provisional response allows it (RFC 3261 9.1). Sent earlier
- * it would not only be wrong: a 200 to it then ends in an assertion. */
-static void cancel(struct sip_leg *l)
+/*
+ * Once a provisional response allows it (RFC 3261 9.1), then or now. Sent
+ * earlier it would not only be wrong: a 200 to it ends in an assertion.
+ */
+void invite_out_cancel(struct sip_leg *l)
 {
 	char buf[128];
 	const char *reason = dialog_reason(l, buf, sizeof(buf));
@@ -30,11 +30,6 @@ static void cancel(struct sip_leg *l)
 			     TAG_IF(reason, SIPTAG_REASON_STR(reason)),
 			     TAG_END());
 	timer_start(&l->timer, l->sip->t1x64);
-}
-
-void invite_out_cancel(struct sip_leg *l)
-{
-	cancel(l);
 }
 
 static void done(struct sip_leg *l)
@@ -52,10 +47,10 @@ static void progress(struct sip_leg *l, const sip_t *sip)
 		.phrase = sip->sip_status->st_phrase,
 	};
 
-	if (!l->heard && l->state != D_OVER)
-		l->heard = true;
+	if (!l->heard)
+		dialog_heard(l);
 	if (l->ended) {
-		cancel(l);
+		invite_out_cancel(l);
 		return;
 	}
 	if (ev.status > 100)

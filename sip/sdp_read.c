@@ -11,6 +11,10 @@
 #include <sofia-sip/su_alloc.h>
 
 #include "core/offer.h"
+#include "sdp_lines.h"
+
+/* Formats of one section that are looked at. */
+#define FORMATS_MAX 128
 
 static bool is_numeric(const char *addr)
 {
@@ -20,40 +24,115 @@ static bool is_numeric(const char *addr)
 		inet_pton(AF_INET6, addr, buf) == 1;
 }
 
-static bool is_rtp(const sdp_media_t *m)
-{
-	return m->m_proto == sdp_proto_rtp ||
-		(m->m_proto_name && !strcasecmp(m->m_proto_name, "RTP/AVPF"));
-}
-
-static bool is_secure(const sdp_media_t *m)
-{
-	return m->m_proto == sdp_proto_srtp ||
-		(m->m_proto_name && strstr(m->m_proto_name, "SAVP"));
-}
-
 /*
- * The section we take part in: the first plain audio that is not refused;
- * else the first secure one, so that it can be told that SRTP is lacking; else
- * the first audio there is.
+ * What of a body sofia's parser gets to see. It is not to be trusted with all
+ * that a stranger writes: a byte above 127 in the formats of an m= line has it
+ * allocate for ever. So it is given our section alone, in a frame of our own,
+ * and of that only the lines it is to understand.
  */
-static const sdp_media_t *choose(const sdp_session_t *s)
-{
-	const sdp_media_t *secure = NULL, *any = NULL;
+struct digest {
+	char *s;
+	size_t len;
+};
 
-	for (const sdp_media_t *m = s->sdp_media; m; m = m->m_next) {
-		if (m->m_type != sdp_media_audio)
+static void put(struct digest *d, const char *s, size_t len)
+{
+	memcpy(d->s + d->len, s, len);
+	d->len += len;
+}
+
+static void put_text(struct digest *d, const char *s)
+{
+	put(d, s, strlen(s));
+}
+
+static bool begins(const char *line, size_t len, const char *with)
+{
+	return len >= strlen(with) && !strncasecmp(line, with, strlen(with));
+}
+
+static bool is_direction(const char *line, size_t len)
+{
+	return len == 10 && (begins(line, len, "a=sendrecv") ||
+			     begins(line, len, "a=sendonly") ||
+			     begins(line, len, "a=recvonly") ||
+			     begins(line, len, "a=inactive"));
+}
+
+static bool is_wanted(const char *line, size_t len, bool in_section)
+{
+	return begins(line, len, "c=IN IP") || is_direction(line, len) ||
+		(in_section && (begins(line, len, "a=rtpmap:") ||
+				begins(line, len, "a=fmtp:")));
+}
+
+/* A number at the start of a word of `len` bytes; how many digits it has. */
+static size_t number(const char *w, size_t len, unsigned long *value)
+{
+	size_t n = 0;
+
+	*value = 0;
+	while (n < len && n < 9 && w[n] >= '0' && w[n] <= '9')
+		*value = *value * 10 + (unsigned long)(w[n++] - '0');
+	return n;
+}
+
+/* `m=audio PORT RTP/AVP` and those payload numbers that are some. */
+static int put_section(struct digest *d, const char *line, size_t len)
+{
+	size_t n = 0, digits;
+	const char *w = sdp_word(line, len, 1, &n);
+	unsigned long value;
+
+	digits = w ? number(w, n, &value) : 0;
+	if (!digits || value > 65535 || (digits < n && w[digits] != '/'))
+		return UV_EINVAL;
+
+	put_text(d, "m=audio ");
+	put(d, w, digits);
+	put_text(d, " RTP/AVP");
+	for (unsigned i = 3; (w = sdp_word(line, len, i, &n)); i++) {
+		if (i - 3 >= FORMATS_MAX)
+			break;
+		if (number(w, n, &value) < n || value > 127)
 			continue;
-		if (!any && (is_rtp(m) || is_secure(m)))
-			any = m;
-		if (!m->m_port)
-			continue;
-		if (is_rtp(m))
-			return m;
-		if (!secure && is_secure(m))
-			secure = m;
+		put_text(d, " ");
+		put(d, w, n);
 	}
-	return secure ? secure : any;
+	put_text(d, "\r\n");
+	return 0;
+}
+
+/* Never longer than the body and its frame. */
+static int digest(struct digest *d, const char *body, size_t len,
+		  unsigned audio)
+{
+	static const char head[] = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\n"
+		"s=-\r\n";
+	const char *p = body, *line;
+	int at = -1, err = 0;
+	size_t n;
+
+	/* CRLF may stand for LF, and the section's line is made longer. */
+	d->s = malloc(2 * len + sizeof(head) + 64);
+	if (!d->s)
+		return UV_ENOMEM;
+
+	d->len = 0;
+	put_text(d, head);
+	while (!err && sdp_next_line(&p, body + len, &line, &n)) {
+		if (n >= 2 && !memcmp(line, "m=", 2)) {
+			if (++at == (int)audio)
+				err = put_section(d, line, n);
+			continue;
+		}
+		if ((at == -1 || at == (int)audio) &&
+		    is_wanted(line, n, at >= 0)) {
+			put(d, line, n);
+			put_text(d, "\r\n");
+		}
+	}
+	return err;
 }
 
 static int take_codecs(struct offer *o, const sdp_media_t *m)
@@ -97,25 +176,24 @@ static int take_codecs(struct offer *o, const sdp_media_t *m)
 	return 0;
 }
 
-static int take_audio(struct offer *o, const sdp_session_t *s,
-		      const sdp_media_t *m)
+static int take_audio(struct offer *o, const sdp_session_t *s)
 {
-	const sdp_connection_t *c = m->m_connections;
+	const sdp_media_t *m = s->sdp_media;
+	const sdp_connection_t *c;
 
-	if (!c)
-		c = s->sdp_connection;
+	if (!m)
+		return UV_EINVAL;
+
+	c = m->m_connections ? m->m_connections : s->sdp_connection;
 	if (c && c->c_address && strlen(c->c_address) < sizeof(o->addr) &&
 	    is_numeric(c->c_address))
 		strcpy(o->addr, c->c_address);
 
-	if (m->m_port > 65535)
-		return UV_EINVAL;
 	o->port = (uint16_t)m->m_port;
 	/* Names are not looked up: who gives one has to give an address. */
 	if (o->port && !o->addr[0])
 		return UV_EINVAL;
 
-	o->secure = !is_rtp(m) && is_secure(m);
 	o->dir = (enum media_dir)m->m_mode;
 	/* Hold as RFC 2543 wrote it: whoever gives 0.0.0.0 hears nothing. */
 	if (!strcmp(o->addr, "0.0.0.0") || !strcmp(o->addr, "::"))
@@ -123,56 +201,92 @@ static int take_audio(struct offer *o, const sdp_session_t *s,
 	return take_codecs(o, m);
 }
 
-int sdp_read(struct offer **op, const char *body, size_t len)
+static int parse(struct offer *o, const char *body, size_t len,
+		 unsigned audio)
 {
 	const int flags = sdp_f_anynet | sdp_f_insane | sdp_f_c_missing;
-	sdp_parser_t *parser;
+	su_home_t *home = su_home_new(sizeof(*home));
+	struct digest d = { 0 };
+	sdp_parser_t *parser = NULL;
 	const sdp_session_t *s;
-	const sdp_media_t *m;
-	struct offer *o = NULL;
-	su_home_t *home;
-	int err = UV_EINVAL;
+	int err = home ? digest(&d, body, len, audio) : UV_ENOMEM;
 
-	if (!len || len > 65536 || memchr(body, '\0', len))
-		return UV_EINVAL;
-
-	home = su_home_new(sizeof(*home));
-	if (!home)
-		return UV_ENOMEM;
-
-	parser = sdp_parse(home, body, (issize_t)len, flags);
-	s = sdp_session(parser);
-	if (!s)
-		goto out;
-
-	o = offer_new(0);
-	if (!o) {
-		err = UV_ENOMEM;
-		goto out;
-	}
-	o->dir = DIR_INACTIVE;
-	m = choose(s);
-	err = m ? take_audio(o, s, m) : 0;
 	if (err)
 		goto out;
 
-	o->body = malloc(len + 1);
-	if (!o->body) {
-		err = UV_ENOMEM;
-		goto out;
+	parser = sdp_parse(home, d.s, (issize_t)d.len, flags);
+	s = sdp_session(parser);
+	err = s ? take_audio(o, s) : UV_EINVAL;
+out:
+	sdp_parser_free(parser);
+	su_home_unref(home);
+	free(d.s);
+	return err;
+}
+
+/* RFC 4566 9, byte-string; other control characters have no business here. */
+static bool has_control(const char *line, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)line[i] < ' ' && line[i] != '\t')
+			return true;
+	return false;
+}
+
+/* v= comes first, and each line is a letter and its value (RFC 4566 5). */
+static bool is_sdp(const char *body, size_t len)
+{
+	const char *p = body, *line;
+	size_t n;
+
+	if (!sdp_next_line(&p, body + len, &line, &n) || n != 3 ||
+	    memcmp(line, "v=0", 3))
+		return false;
+	while (sdp_next_line(&p, body + len, &line, &n)) {
+		size_t word;
+
+		if (n && (n < 2 || line[0] < 'a' || line[0] > 'z' ||
+			  line[1] != '=' || has_control(line, n)))
+			return false;
+		if (n && line[0] == 'm' && !sdp_word(line, n, 2, &word))
+			return false;
+	}
+	return true;
+}
+
+int sdp_read(struct offer **op, const char *body, size_t len)
+{
+	enum sdp_rank rank;
+	unsigned count, audio;
+	struct offer *o;
+	int err = 0;
+
+	*op = NULL;
+	if (!len || len > 65536 || !is_sdp(body, len))
+		return UV_EINVAL;
+
+	o = offer_new(0);
+	if (!o)
+		return UV_ENOMEM;
+
+	o->dir = DIR_INACTIVE;
+	audio = sdp_find_audio(body, len, &count, &rank);
+	if (rank != SDP_OTHER)
+		err = parse(o, body, len, audio);
+	o->secure = rank == SDP_SECURE;
+	if (!err) {
+		o->body = malloc(len + 1);
+		err = o->body ? 0 : UV_ENOMEM;
+	}
+	if (err) {
+		offer_unref(o);
+		return err;
 	}
 	memcpy(o->body, body, len);
 	o->body[len] = '\0';
 	o->len = len;
-out:
-	sdp_parser_free(parser);
-	su_home_unref(home);
-	if (err) {
-		offer_unref(o);
-		o = NULL;
-	}
 	*op = o;
-	return err;
+	return 0;
 }
 
 /* The part's header block says application/sdp (RFC 2046 5.1). */

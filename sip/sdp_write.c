@@ -9,6 +9,7 @@
 #include <uv.h>
 
 #include "core/offer.h"
+#include "sdp_lines.h"
 
 /** A string that grows; once memory is short it stays so. */
 struct text {
@@ -63,24 +64,6 @@ static void add_line(struct text *t, const char *line, size_t len)
 	add(t, "\r\n", 2);
 }
 
-/* Lines end in CRLF or LF; the last may end in neither. */
-static bool next_line(const char **p, const char *end, const char **line,
-		      size_t *len)
-{
-	const char *nl;
-
-	if (*p >= end)
-		return false;
-
-	*line = *p;
-	nl = memchr(*p, '\n', (size_t)(end - *p));
-	*len = (size_t)((nl ? nl : end) - *p);
-	*p = nl ? nl + 1 : end;
-	while (*len && (*line)[*len - 1] == '\r')
-		--*len;
-	return true;
-}
-
 static const char *family(const char *addr)
 {
 	return strchr(addr, ':') ? "IP6" : "IP4";
@@ -98,89 +81,18 @@ static const char *direction(enum media_dir d)
 
 /* sections */
 
-/** Word `n` (from 0) of a line, separated by blanks. */
-static const char *word(const char *line, size_t len, unsigned n,
-			size_t *word_len)
-{
-	const char *p = line, *end = line + len;
-
-	for (;;) {
-		const char *start;
-
-		while (p < end && *p == ' ')
-			p++;
-		start = p;
-		while (p < end && *p != ' ')
-			p++;
-		if (start == p)
-			return NULL;
-		if (!n--) {
-			*word_len = (size_t)(p - start);
-			return start;
-		}
-	}
-}
-
-static bool word_is(const char *w, size_t len, const char *text)
-{
-	return w && strlen(text) == len && !strncasecmp(w, text, len);
-}
-
-/** 3: plain audio, 2: secure audio, 1: refused audio, 0: anything else. */
-static int rank(const char *line, size_t len)
-{
-	size_t n;
-	const char *w = word(line, len, 0, &n);
-	bool refused, plain, secure;
-
-	if (!word_is(w, n, "m=audio"))
-		return 0;
-	w = word(line, len, 1, &n);
-	refused = !w || *w == '0';
-	w = word(line, len, 2, &n);
-	plain = word_is(w, n, "RTP/AVP") || word_is(w, n, "RTP/AVPF");
-	secure = false;
-	for (size_t i = 0; w && i + 4 <= n; i++)
-		secure = secure || !memcmp(w + i, "SAVP", 4);
-	if (!plain && !secure)
-		return 0;
-	return refused ? 1 : plain ? 3 : 2;
-}
-
-/** Place of the section that sdp_read() chose, and how many there are. */
-static unsigned find_audio(const char *body, size_t len, unsigned *count)
-{
-	const char *p = body, *line;
-	size_t n;
-	int best = 0, r;
-	unsigned at = 0;
-
-	*count = 0;
-	while (next_line(&p, body + len, &line, &n)) {
-		if (n < 2 || memcmp(line, "m=", 2))
-			continue;
-		r = rank(line, n);
-		if (r > best) {
-			best = r;
-			at = *count;
-		}
-		++*count;
-	}
-	return at;
-}
-
 /* A refused section keeps its formats (RFC 3264 6), its port is 0. */
 static void add_refused(struct text *t, const char *line, size_t len)
 {
 	size_t n;
-	const char *media = word(line, len, 0, &n);
+	const char *media = sdp_word(line, len, 0, &n);
 	const char *port;
 
 	if (!media)
 		return;
 	add(t, media, n);
 	add(t, " 0", 2);
-	port = word(line, len, 1, &n);
+	port = sdp_word(line, len, 1, &n);
 	if (port)
 		add(t, port + n, (size_t)(line + len - port) - n);
 }
@@ -195,14 +107,14 @@ int sdp_dialog_shape(struct sdp_dialog *d, const struct offer *peer)
 	if (!peer || !peer->body)
 		return 0;
 
-	audio = find_audio(peer->body, peer->len, &count);
+	audio = sdp_find_audio(peer->body, peer->len, &count, NULL);
 	if (count < 2 && !d->others) {
 		d->audio = 0;
 		return 0;
 	}
 
 	p = peer->body;
-	while (next_line(&p, peer->body + peer->len, &line, &n)) {
+	while (sdp_next_line(&p, peer->body + peer->len, &line, &n)) {
 		if (n < 2 || memcmp(line, "m=", 2))
 			continue;
 		if (i++ != audio) {
@@ -286,7 +198,7 @@ static void write_level(struct text *t, const struct offer *o, int level,
 	size_t n;
 	int at = -1;
 
-	while (next_line(&p, o->body + o->len, &line, &n)) {
+	while (sdp_next_line(&p, o->body + o->len, &line, &n)) {
 		if (n < 2 || line[1] != '=')
 			continue;
 		if (line[0] == 'm')
@@ -306,7 +218,7 @@ static void write_audio(struct text *t, const struct offer *o)
 		write_own(t, o);
 		return;
 	}
-	at = find_audio(o->body, o->len, &count);
+	at = sdp_find_audio(o->body, o->len, &count, NULL);
 	write_level(t, o, (int)at, 'm');
 	write_level(t, o, (int)at, 'c');
 	write_level(t, o, (int)at, 'a');
@@ -341,12 +253,12 @@ static void write_rest(struct text *t, const struct sdp_dialog *d,
 		write_level(t, o, -1, 'a');
 
 	while (p && i < d->audio &&
-	       next_line(&p, p + strlen(p), &line, &n)) {
+	       sdp_next_line(&p, p + strlen(p), &line, &n)) {
 		add_line(t, line, n);
 		i++;
 	}
 	write_audio(t, o);
-	while (p && next_line(&p, p + strlen(p), &line, &n))
+	while (p && sdp_next_line(&p, p + strlen(p), &line, &n))
 		add_line(t, line, n);
 }
 

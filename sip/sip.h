@@ -21,6 +21,8 @@ struct sip_options {
 	const struct sip_listen *listen;
 	size_t listen_count;
 	uint64_t t1_ms;
+	/** Besides giving up: how long a 2xx is repeated, its ACK guarded, and
+	 *  a finished transaction of some 16 kB kept (RFC 3261 17). */
 	uint64_t t1x64_ms;
 	const struct signalling_handlers *h;
 	void *arg;

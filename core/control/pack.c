@@ -4,6 +4,8 @@
 #include <string.h>
 #include <uv.h>
 
+#include "core/utf8.h"
+
 #define JSON_DEPTH_MAX 64
 #define KEEP_BYTES (1024 * 1024)
 
@@ -54,8 +56,38 @@ void packed_free(struct packed *b)
 	memset(b, 0, sizeof(*b));
 }
 
+#define REPLACEMENT "\xef\xbf\xbd"	/* U+FFFD */
+
+/*
+ * A string of MessagePack is UTF-8, and strict readers fail on any other: a
+ * caller's odd From must not cost the subscribers their connection. A byte
+ * that is not UTF-8 becomes U+FFFD, as in the CDR.
+ */
+static void pack_mended(msgpack_packer *pk, const char *s, size_t len)
+{
+	size_t mended = 0, i, n;
+
+	for (i = 0; i < len; i += n ? n : 1) {
+		n = utf8_char(s + i, len - i);
+		mended += n ? n : sizeof(REPLACEMENT) - 1;
+	}
+	msgpack_pack_str(pk, mended);
+	for (i = 0; i < len; i += n ? n : 1) {
+		n = utf8_char(s + i, len - i);
+		if (n)
+			msgpack_pack_str_body(pk, s + i, n);
+		else
+			msgpack_pack_str_body(pk, REPLACEMENT,
+					      sizeof(REPLACEMENT) - 1);
+	}
+}
+
 void pack_bytes(msgpack_packer *pk, const char *s, size_t len)
 {
+	if (!utf8_valid(s, len)) {
+		pack_mended(pk, s, len);
+		return;
+	}
 	msgpack_pack_str(pk, len);
 	msgpack_pack_str_body(pk, s, len);
 }

@@ -3,6 +3,7 @@ import argparse
 import json
 import os
 import platform
+import shutil
 import statistics
 import sys
 import tempfile
@@ -80,10 +81,11 @@ class Bench:
                 self.settle(case)
                 count = tool.read(pids)
                 if self.profiles:
-                    profile_calls.report(
-                        [tool.file(p) for p in pids], calls,
-                        os.path.join(self.profiles, "%s-%s.txt" % (
-                            kind.name.split()[0], case)))
+                    name = os.path.join(self.profiles, "%s-%s" % (
+                        kind.name.split()[0], case))
+                    profile_calls.report([tool.file(p) for p in pids], calls,
+                                         name + ".txt")
+                    shutil.copy(tool.file(pids[0]), name + ".callgrind")
                 return count / calls / 1e6
 
             return self.each(kind, case, run, tool.wrap())
@@ -140,11 +142,10 @@ class Bench:
     def held(self, kind, case):
         """kB (RSS, PSS) per held call.
 
-        The slope from one crowd of held calls to a larger one: what the
-        allocator keeps from ended transactions is in both. There is little
-        of it, since they end after 1 s here.
+        A second crowd as large as the first is added: what the allocator
+        keeps from ended transactions is in both sizes.
         """
-        first, more, rate, t1x64 = self.args.held // 2, self.args.held, 100, 1
+        first, more, rate, t1x64 = self.args.held, self.args.held, 100, 1
         settle = rig.settled(case, t1x64)
 
         def run(server):

@@ -38,15 +38,20 @@ class Broken(Exception):
     """A run that cannot be counted, and why."""
 
 
+given = {}
+
+
 def free_port(host, first):
-    """The first UDP port from `first` on that nobody has."""
+    """A UDP port from `first` on that nobody has and nobody was given."""
+    base, first = first, given.get((host, first), first)
     for port in range(first, first + 2000):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
             try:
                 s.bind((host, port))
-                return port
             except OSError:
                 continue
+        given[host, base] = port + 1
+        return port
     raise Broken("no free port at %s" % host)
 
 
@@ -262,7 +267,7 @@ class Sipp:
                  rate=None, calls=None, hold_ms=0):
         self.dir = tempfile.mkdtemp(prefix="tandem-sipp-")
         self.calls = calls
-        self.port = port or free_port(host, 6000)
+        self.port = port or free_port(host, 5100)
         self.stats = os.path.join(self.dir, "stats.csv")
         args = ["sipp", "-sf", os.path.join(HERE, "sipp", scenario),
                 "-i", host, "-p", str(self.port), "-nostdin",
@@ -324,10 +329,14 @@ def scenario_of(server, case):
     return "customer_%s.xml" % case
 
 
-def load(server, case, rate, calls, hold_ms=0):
-    """Puts `calls` calls through; what SIPp does not count as good raises."""
+def load(server, case, rate, calls):
+    """Puts `calls` calls through; what SIPp does not count as good raises.
+
+    They stay for a moment: a BYE on the heels of the ACK would overtake the
+    bot, which has no use for a customer who has gone.
+    """
     done = Sipp(scenario_of(server, case), CUSTOMER, server=server, case=case,
-                rate=rate, calls=calls, hold_ms=hold_ms).wait()
+                rate=rate, calls=calls, hold_ms=200).wait()
     check(server, case, calls, done)
     return done
 

@@ -70,6 +70,24 @@ def test_anonymous_stays_anonymous(world, display):
     over(c, node, a)
 
 
+def test_bytes_that_are_no_utf8(world):
+    """They reach nobody who reads UTF-8: the stream and the CDR are valid."""
+    cust, agent, node = world.trio(bots={"support": BOT})
+    m = cust.build("INVITE", "sip:100@%s:%d" % node.sip, node,
+                   body=cust.sdp(), call_id="odd-XX-id",
+                   frm='"Dis\u00e9XX" <sip:numXXber@%s>;tag=1' % cust.ip,
+                   headers=[("X-Odd", "aXXb")])
+    cust.auto_reply("BYE")
+    cust.send(m.bytes().replace(b"XX", b"\xff\xbe"), node.sip)
+    s = node.wait_for("call.started")
+    assert s["sip_call_id"] == "odd-\ufffd\ufffd-id", s
+    for c in node.call("call.list")["calls"]:
+        node.call("call.hangup", call=c["call"])
+    node.wait_for("call.ended")
+    assert node.cdrs()[0]["sip_call_id"] == "odd-\ufffd\ufffd-id"
+    cust.drop_all()
+
+
 def test_max_forwards_goes_down_and_a_loop_ends(world):
     cust, agent, node = world.trio(bots={"support": BOT})
     c = connect(cust, node, max_forwards=30)

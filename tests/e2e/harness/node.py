@@ -230,6 +230,10 @@ class Node:
             assert time.monotonic() < end, self.call("call.list")
             time.sleep(0.02)
         self.check_events()
+        # What is written behind belongs to this test, not to the next.
+        if self.config.get("cdr"):
+            self.cdrs(len(self.rpc.find("call.ended")))
+        time.sleep(0.02)
 
     def finish(self, deep=True):
         """Everything is over: asserts it, and ends the process."""

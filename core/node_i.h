@@ -1,8 +1,8 @@
 /**
- * @file node_private.h  What a node consists of; for node*.c alone
+ * @file node_i.h  What a node consists of; for node*.c alone
  */
-#ifndef TANDEM_NODE_PRIVATE_H
-#define TANDEM_NODE_PRIVATE_H
+#ifndef TANDEM_NODE_I_H
+#define TANDEM_NODE_I_H
 
 #include <jansson.h>
 #include <stdint.h>
