@@ -209,7 +209,8 @@ int refer_notify(struct sip_leg *l, nta_incoming_t *irq, const sip_t *sip)
 {
 	const sip_subscription_state_t *ss = sip->sip_subscription_state;
 	const sip_payload_t *body = sip->sip_payload;
-	struct leg_event ev = { .type = LEG_NOTIFY };
+	char phrase[64] = "";
+	struct leg_event ev = { .type = LEG_NOTIFY, .phrase = phrase };
 
 	if (sip->sip_event && sip->sip_event->o_type &&
 	    strcasecmp(sip->sip_event->o_type, "refer"))
@@ -223,7 +224,8 @@ int refer_notify(struct sip_leg *l, nta_incoming_t *irq, const sip_t *sip)
 		return 200;
 
 	if (body && body->pl_len)
-		ev.status = text_sipfrag(body->pl_data, body->pl_len);
+		ev.status = text_sipfrag(body->pl_data, body->pl_len, phrase,
+					 sizeof(phrase));
 	if (ss && ss->ss_substate &&
 	    !strcasecmp(ss->ss_substate, "terminated")) {
 		ev.terminated = true;

@@ -176,11 +176,24 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-int text_sipfrag(const char *body, size_t len)
+static void take_phrase(const char *p, const char *end, char *phrase,
+			size_t size)
+{
+	size_t n = 0;
+
+	while (p < end && (*p == ' ' || *p == '\t'))
+		p++;
+	while (p < end && (unsigned char)*p >= ' ' && n + 1 < size)
+		phrase[n++] = *p++;
+	phrase[n] = '\0';
+}
+
+int text_sipfrag(const char *body, size_t len, char *phrase, size_t size)
 {
 	const char *p = body, *end = body + len;
 	int status;
 
+	phrase[0] = '\0';
 	while (p < end && is_blank(*p))
 		p++;
 	if (end - p < 8 || strncasecmp(p, "SIP/", 4) ||
@@ -200,7 +213,10 @@ int text_sipfrag(const char *body, size_t len)
 		return 0;
 
 	status = (p[0] - '0') * 100 + (p[1] - '0') * 10 + (p[2] - '0');
-	return status >= 100 && status <= 699 ? status : 0;
+	if (status < 100 || status > 699)
+		return 0;
+	take_phrase(p + 3, end, phrase, size);
+	return status;
 }
 
 /* "5", "#", "d", and the event numbers of RFC 4733 that some send: 10, 11. */

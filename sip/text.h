@@ -39,9 +39,9 @@ int text_refer_to(char *buf, const char *uri, const struct header *headers,
 
 /**
  * Status code of a message/sipfrag body, however carelessly written; 0 if
- * there is none to be found.
+ * there is none to be found. `phrase` takes what of its reason fits.
  */
-int text_sipfrag(const char *body, size_t len);
+int text_sipfrag(const char *body, size_t len, char *phrase, size_t size);
 
 /**
  * The key of an INFO: one of 0-9 * # A-D, or '\0'. `relay` tells the body of

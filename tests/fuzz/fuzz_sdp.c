@@ -28,9 +28,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const char *body = (const char *)data, *part;
 	struct sdp_dialog d = { 0 };
 	struct offer *o = NULL;
+	char phrase[8];
 	size_t len;
 
-	text_sipfrag(body, size);
+	text_sipfrag(body, size, phrase, sizeof(phrase));
 	text_digit(body, size, true);
 	text_digit(body, size, false);
 	sdp_find("multipart/mixed", "x", body, size, &part, &len);

@@ -47,6 +47,7 @@ static void R10_sipfrag(void **state)
 		{ "200 OK", 0 },
 		{ "\xff\xfe\x80", 0 },
 	};
+	char phrase[64];
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(row); i++) {
@@ -55,9 +56,31 @@ static void R10_sipfrag(void **state)
 		char *copy = test_malloc(len ? len : 1);
 
 		memcpy(copy, row[i].body, len);
-		if (text_sipfrag(copy, len) != row[i].status)
-			fail_msg("row %zu: %d", i, text_sipfrag(copy, len));
+		if (text_sipfrag(copy, len, phrase, sizeof(phrase)) !=
+		    row[i].status)
+			fail_msg("row %zu", i);
 		test_free(copy);
+	}
+}
+
+static void sipfrag_phrase(void **state)
+{
+	static const struct {
+		const char *body, *phrase;
+	} row[] = {
+		{ "SIP/2.0 486 Busy Here\r\nTo: x", "Busy Here" },
+		{ "SIP/2.0 486", "" },
+		{ "SIP/2.0 486  \r\n", "" },
+		{ "SIP/2.0 486 A very long phrase", "A very long phr" },
+		{ "no", "" },
+	};
+	char phrase[16];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(row); i++) {
+		text_sipfrag(row[i].body, strlen(row[i].body), phrase,
+			     sizeof(phrase));
+		assert_string_equal(phrase, row[i].phrase);
 	}
 }
 
@@ -235,6 +258,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(R10_sipfrag),
+		cmocka_unit_test(sipfrag_phrase),
 		cmocka_unit_test(R15_refer_to),
 		cmocka_unit_test(R15_refer_to_refuses),
 		cmocka_unit_test(refer_to_headers_are_escaped),
