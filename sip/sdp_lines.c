@@ -20,6 +20,14 @@ bool sdp_next_line(const char **p, const char *end, const char **line,
 	return true;
 }
 
+bool sdp_is_direction(const char *line, size_t len)
+{
+	return len == 10 && (!strncasecmp(line, "a=sendrecv", len) ||
+			     !strncasecmp(line, "a=sendonly", len) ||
+			     !strncasecmp(line, "a=recvonly", len) ||
+			     !strncasecmp(line, "a=inactive", len));
+}
+
 const char *sdp_word(const char *line, size_t len, unsigned n,
 		     size_t *word_len)
 {

@@ -26,6 +26,9 @@ bool sdp_next_line(const char **p, const char *end, const char **line,
 const char *sdp_word(const char *line, size_t len, unsigned n,
 		     size_t *word_len);
 
+/** Whether it is a=sendrecv, sendonly, recvonly or inactive. */
+bool sdp_is_direction(const char *line, size_t len);
+
 /** Place (from 0) of the section we take part in, of `*count`; `rank` may be
  * NULL. */
 unsigned sdp_find_audio(const char *body, size_t len, unsigned *count,

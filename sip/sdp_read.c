@@ -51,17 +51,9 @@ static bool begins(const char *line, size_t len, const char *with)
 	return len >= strlen(with) && !strncasecmp(line, with, strlen(with));
 }
 
-static bool is_direction(const char *line, size_t len)
-{
-	return len == 10 && (begins(line, len, "a=sendrecv") ||
-			     begins(line, len, "a=sendonly") ||
-			     begins(line, len, "a=recvonly") ||
-			     begins(line, len, "a=inactive"));
-}
-
 static bool is_wanted(const char *line, size_t len, bool in_section)
 {
-	return begins(line, len, "c=IN IP") || is_direction(line, len) ||
+	return begins(line, len, "c=IN IP") || sdp_is_direction(line, len) ||
 		(in_section && (begins(line, len, "a=rtpmap:") ||
 				begins(line, len, "a=fmtp:")));
 }

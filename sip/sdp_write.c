@@ -205,7 +205,8 @@ static void write_level(struct text *t, const struct offer *o, int level,
 			at++;
 		if (at != level || line[0] != type)
 			continue;
-		if (type != 'a' || crosses(line, n))
+		if (type != 'a' ||
+		    (crosses(line, n) && !sdp_is_direction(line, n)))
 			add_line(t, line, n);
 	}
 }
@@ -222,6 +223,9 @@ static void write_audio(struct text *t, const struct offer *o)
 	write_level(t, o, (int)at, 'm');
 	write_level(t, o, (int)at, 'c');
 	write_level(t, o, (int)at, 'a');
+	/* The summary's: the engine may want another than the body has. */
+	if (o->port)
+		addf(t, "a=%s\r\n", direction(o->dir));
 }
 
 static uint64_t hash(const char *s)

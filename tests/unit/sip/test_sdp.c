@@ -379,10 +379,18 @@ static void O7_foreign_body_crosses_without_its_own(void **state)
 	assert_lacks(s, "mid");
 	assert_lacks(s, "video");
 	assert_has(s, "s=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n"
-		   "a=inactive\r\na=tool:x\r\n"
+		   "a=tool:x\r\n"
 		   "m=audio 4000 RTP/AVP 0 101\r\n"
 		   "a=rtpmap:101 telephone-event/8000\r\na=ptime:20\r\n"
-		   "a=sendrecv\r\na=rtcp:4001\r\n");
+		   "a=rtcp:4001\r\na=sendrecv\r\n");
+	free(s);
+	/* The engine may want another direction than the body has: what the
+	 * customer answered to an inactive offer is no wish. */
+	o->dir = DIR_RECVONLY;
+	s = write_ok(&d, o);
+	assert_lacks(s, "sendrecv");
+	assert_lacks(s, "inactive");
+	assert_has(s, "a=recvonly\r\n");
 	free(s);
 	offer_unref(o);
 }
