@@ -8,24 +8,8 @@
 
 #include "world.h"
 
-static struct world w;
-
 static const struct switch_fields keep = { .keep = true };
 static const struct switch_fields leave = { .method = "bridge" };
-
-static int setup(void **state)
-{
-	(void)state;
-	world_open(&w);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	world_close(&w);
-	return 0;
-}
 
 static struct sim_leg *dial(const struct switch_fields *f)
 {
@@ -450,8 +434,6 @@ static void timer_transfer_bounds_the_whole(void **state)
 	world_wait(&w, 300000);
 	world_expect(&w, false, false, "no_answer");
 }
-
-#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {

@@ -9,22 +9,6 @@
 
 #include "world.h"
 
-static struct world w;
-
-static int setup(void **state)
-{
-	(void)state;
-	world_open(&w);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	world_close(&w);
-	return 0;
-}
-
 static int act(enum action_type type, int status)
 {
 	struct action_error err;
@@ -250,8 +234,6 @@ static void ids_are_found_and_gone(void **state)
 	assert_false(engine_call_is_gone(w.engine, "other-1"));
 	assert_null(engine_call(w.engine, ""));
 }
-
-#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {

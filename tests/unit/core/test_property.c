@@ -18,7 +18,6 @@
 /* timer transfer + join, return, grace and last events, and a step's wait */
 #define BOUND_MS ((300 + 8 + 8 + 1 + 10) * 1000)
 
-static struct world w;
 static uint64_t seed_state;
 static unsigned long transfers;
 

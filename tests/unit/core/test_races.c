@@ -16,7 +16,6 @@
 /* timer transfer, then join and return, then the grace and the last events */
 #define BOUND_MS ((300 + 8 + 8 + 10 + 1) * 1000)
 
-static struct world w;
 static unsigned long orders;
 
 /* what may come, from whom, at any time */

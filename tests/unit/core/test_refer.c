@@ -7,24 +7,8 @@
 
 #include "world.h"
 
-static struct world w;
-
 static const struct switch_fields by_auto = { .method = NULL };
 static const struct switch_fields by_refer = { .method = "refer" };
-
-static int setup(void **state)
-{
-	(void)state;
-	world_open(&w);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	world_close(&w);
-	return 0;
-}
 
 static void start(const struct switch_fields *f)
 {
@@ -345,8 +329,6 @@ static void failure_ends_the_call_without_continueCall(void **state)
 	assert_int_equal(w.ended, 1);
 	assert_string_equal(w.last_event, "botHangup");
 }
-
-#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {

@@ -11,6 +11,22 @@
 #include "core/media/media.h"
 #include "core/timers.h"
 
+struct world w;
+
+int world_setup(void **state)
+{
+	(void)state;
+	world_open(&w);
+	return 0;
+}
+
+int world_teardown(void **state)
+{
+	(void)state;
+	world_close(&w);
+	return 0;
+}
+
 /* a bot that notes what it sees */
 
 struct fake {
@@ -49,33 +65,33 @@ static bool f_handles(struct session *s, const char *event)
 static void f_query(struct session *s, enum query_kind kind,
 		    const char *text, size_t len)
 {
-	struct world *w = fake_of(s)->w;
+	struct world *world = fake_of(s)->w;
 
 	(void)kind;
-	w->queries++;
-	snprintf(w->last_query, sizeof(w->last_query), "%.*s", (int)len,
+	world->queries++;
+	snprintf(world->last_query, sizeof(world->last_query), "%.*s", (int)len,
 		 text);
 	fed(fake_of(s));
 }
 
 static void f_event(struct session *s, const char *name, json_t *data)
 {
-	struct world *w = fake_of(s)->w;
+	struct world *world = fake_of(s)->w;
 
 	(void)data;
-	w->events++;
-	snprintf(w->last_event, sizeof(w->last_event), "%s", name);
+	world->events++;
+	snprintf(world->last_event, sizeof(world->last_event), "%s", name);
 	fed(fake_of(s));
 }
 
 static void f_outcome(struct session *s, const struct transfer_outcome *o)
 {
-	struct world *w = fake_of(s)->w;
+	struct world *world = fake_of(s)->w;
 
-	w->outcomes++;
-	w->success = o->success;
-	w->hangup = o->hangup;
-	snprintf(w->number, sizeof(w->number), "%s", o->number);
+	world->outcomes++;
+	world->success = o->success;
+	world->hangup = o->hangup;
+	snprintf(world->number, sizeof(world->number), "%s", o->number);
 	assert_non_null(o->details);
 	fed(fake_of(s));
 }
@@ -89,11 +105,11 @@ static void f_said(struct session *s, uint64_t ticket, bool interrupted)
 
 static void f_gone(struct session *s, const char *last)
 {
-	struct world *w = fake_of(s)->w;
+	struct world *world = fake_of(s)->w;
 
-	w->gone = true;
+	world->gone = true;
 	if (last)
-		snprintf(w->last_event, sizeof(w->last_event), "%s", last);
+		snprintf(world->last_event, sizeof(world->last_event), "%s", last);
 	fake_of(s)->gone = true;
 	fed(fake_of(s));
 }
@@ -118,18 +134,18 @@ static int b_open(struct bot *bot, const struct bot_call *call,
 		  const struct session_handlers *h, void *arg,
 		  struct session **sp)
 {
-	struct world *w = (struct world *)bot;
+	struct world *world = (struct world *)bot;
 	struct fake *f = calloc(1, sizeof(*f));
 
 	(void)call;
 	if (!f)
 		abort();
 	f->s.ops = &session_ops;
-	f->w = w;
+	f->w = world;
 	f->h = h;
 	f->arg = arg;
-	w->sessions++;
-	w->session = *sp = &f->s;
+	world->sessions++;
+	world->session = *sp = &f->s;
 	return 0;
 }
 
@@ -155,33 +171,33 @@ static const char *field(const struct event *ev, const char *name)
 
 static void on_event(const struct event *ev, void *arg)
 {
-	struct world *w = arg;
+	struct world *world = arg;
 
 	switch (ev->type) {
 	case EV_CALL_STARTED:
-		w->started++;
-		snprintf(w->call, sizeof(w->call), "%s", ev->call);
+		world->started++;
+		snprintf(world->call, sizeof(world->call), "%s", ev->call);
 		break;
 	case EV_CALL_ENDED:
-		w->ended++;
+		world->ended++;
 		break;
 	case EV_BOT_SAY:
-		w->said++;
+		world->said++;
 		break;
 	case EV_TRANSFER_STARTED:
-		w->transfers_started++;
-		w->transfer_at = loop_now(w->loop);
-		snprintf(w->method, sizeof(w->method), "%s",
+		world->transfers_started++;
+		world->transfer_at = loop_now(world->loop);
+		snprintf(world->method, sizeof(world->method), "%s",
 			 field(ev, "method"));
 		break;
 	case EV_TRANSFER_PROGRESS:
-		snprintf(w->phase, sizeof(w->phase), "%s",
+		snprintf(world->phase, sizeof(world->phase), "%s",
 			 field(ev, "phase"));
 		break;
 	case EV_TRANSFER_ENDED:
-		w->transfers_ended++;
-		w->outcome_at = loop_now(w->loop);
-		snprintf(w->reason, sizeof(w->reason), "%s",
+		world->transfers_ended++;
+		world->outcome_at = loop_now(world->loop);
+		snprintf(world->reason, sizeof(world->reason), "%s",
 			 field(ev, "reason"));
 		break;
 	default:
@@ -191,12 +207,12 @@ static void on_event(const struct event *ev, void *arg)
 
 /* the world */
 
-void world_open(struct world *w)
+void world_open(struct world *world)
 {
-	world_open_with(w, NULL);
+	world_open_with(world, NULL);
 }
 
-void world_open_with(struct world *w, const struct world_bot *b)
+void world_open_with(struct world *world, const struct world_bot *b)
 {
 	static char name[] = "office", uri[] = "sip:127.0.0.2:5070";
 	static char name2[] = "other", uri2[] = "sip:127.0.0.3:5070";
@@ -209,99 +225,99 @@ void world_open_with(struct world *w, const struct world_bot *b)
 	};
 	struct engine_options o;
 
-	memset(w, 0, sizeof(*w));
+	memset(world, 0, sizeof(*world));
 	log_level_set(LOG_ERROR);	/* thousands of calls: only the worst */
-	w->loop = loop_new_virtual(UINT64_C(1700000000000), 1);
-	w->trunks[0] = (struct trunk) {
+	world->loop = loop_new_virtual(UINT64_C(1700000000000), 1);
+	world->trunks[0] = (struct trunk) {
 		.name = name, .uri = uri, .host = "127.0.0.2", .port = 5070,
 		.match = &any, .match_count = 1,
 	};
-	w->trunks[1] = (struct trunk) {
+	world->trunks[1] = (struct trunk) {
 		.name = name2, .uri = uri2, .host = "127.0.0.3", .port = 5070,
 	};
-	w->channels[0] = (struct channel) {
-		.id = id, .number = number, .trunk = &w->trunks[1],
+	world->channels[0] = (struct channel) {
+		.id = id, .number = number, .trunk = &world->trunks[1],
 		.bot = bot,
 	};
-	w->config = (struct config) {
-		.accept_any = true, .trunks = w->trunks, .trunk_count = 2,
-		.channels = w->channels, .channel_count = 1,
+	world->config = (struct config) {
+		.accept_any = true, .trunks = world->trunks, .trunk_count = 2,
+		.channels = world->channels, .channel_count = 1,
 		.default_bot = bot, .calls = 1000, .cps = 0,
 		.call_duration = UINT64_C(4) * 3600 * 1000,
 	};
-	timers_default(w->config.timers);
-	w->bus = event_bus_new(w->loop, "test", "boot");
-	event_listen(w->bus, on_event, w);
-	media_open(&w->media, &none);
-	w->sim = sim_new(w->loop);
-	w->with = b;
-	w->bot = (struct bot *)w;
-	w->bot_ops = &bot_ops;
+	timers_default(world->config.timers);
+	world->bus = event_bus_new(world->loop, "test", "boot");
+	event_listen(world->bus, on_event, world);
+	media_open(&world->media, &none);
+	world->sim = sim_new(world->loop);
+	world->with = b;
+	world->bot = (struct bot *)world;
+	world->bot_ops = &bot_ops;
 	if (b)
-		w->bot = b->make(w->loop, &w->bot_ops, b->arg);
-	assert_non_null(w->bot);
+		world->bot = b->make(world->loop, &world->bot_ops, b->arg);
+	assert_non_null(world->bot);
 	o = (struct engine_options) {
-		.loop = w->loop, .config = &w->config, .bus = w->bus,
-		.media = w->media, .bot = find_bot, .arg = w,
-		.bot_ops = w->bot_ops,
+		.loop = world->loop, .config = &world->config, .bus = world->bus,
+		.media = world->media, .bot = find_bot, .arg = world,
+		.bot_ops = world->bot_ops,
 	};
-	assert_int_equal(engine_open(&w->engine, &o), 0);
-	engine_set_signalling(w->engine,
-			      sim_signalling(w->sim, &engine_signalling,
-					     w->engine));
+	assert_int_equal(engine_open(&world->engine, &o), 0);
+	engine_set_signalling(world->engine,
+			      sim_signalling(world->sim, &engine_signalling,
+					     world->engine));
 }
 
-void world_turn(struct world *w)
+void world_turn(struct world *world)
 {
-	loop_turn(w->loop);
+	loop_turn(world->loop);
 }
 
-void world_wait(struct world *w, uint64_t ms)
+void world_wait(struct world *world, uint64_t ms)
 {
-	loop_advance(w->loop, ms);
+	loop_advance(world->loop, ms);
 }
 
-struct call *world_the_call(struct world *w)
+struct call *world_the_call(struct world *world)
 {
-	return engine_call(w->engine, w->call);
+	return engine_call(world->engine, world->call);
 }
 
-void world_close(struct world *w)
+void world_close(struct world *world)
 {
-	engine_hangup_all(w->engine, BY_NODE);
-	world_turn(w);
-	assert_int_equal(engine_calls(w->engine), 0);
-	assert_int_equal(w->sessions, 0);
-	assert_int_equal(w->started, w->ended);
-	assert_int_equal(w->transfers_started, w->transfers_ended);
-	assert_int_equal(sim_legs(w->sim), 0);
-	engine_close(w->engine);
-	if (w->with)
-		w->with->unmake(w->bot, w->with->arg);
-	assert_int_equal(loop_timers(w->loop), 0);
-	assert_int_equal(media_in_use(w->media), 0);
-	sim_free(w->sim);
-	media_close(w->media);
-	event_bus_free(w->bus);
-	loop_free(w->loop);
+	engine_hangup_all(world->engine, BY_NODE);
+	world_turn(world);
+	assert_int_equal(engine_calls(world->engine), 0);
+	assert_int_equal(world->sessions, 0);
+	assert_int_equal(world->started, world->ended);
+	assert_int_equal(world->transfers_started, world->transfers_ended);
+	assert_int_equal(sim_legs(world->sim), 0);
+	engine_close(world->engine);
+	if (world->with)
+		world->with->unmake(world->bot, world->with->arg);
+	assert_int_equal(loop_timers(world->loop), 0);
+	assert_int_equal(media_in_use(world->media), 0);
+	sim_free(world->sim);
+	media_close(world->media);
+	event_bus_free(world->bus);
+	loop_free(world->loop);
 }
 
-void world_call(struct world *w, bool ack)
+void world_call(struct world *world, bool ack)
 {
 	int status;
 
-	w->customer = sim_invite(w->sim, "4930123", "200", "127.0.0.1",
+	world->customer = sim_invite(world->sim, "4930123", "200", "127.0.0.1",
 				 &status);
 	assert_int_equal(status, 0);
-	world_turn(w);
+	world_turn(world);
 	if (!ack)
 		return;
-	sim_ack(w->customer);
-	world_turn(w);
-	assert_string_equal(w->last_query, "/start");
+	sim_ack(world->customer);
+	world_turn(world);
+	assert_string_equal(world->last_query, "/start");
 }
 
-int world_switch(struct world *w, const struct switch_fields *f)
+int world_switch(struct world *world, const struct switch_fields *f)
 {
 	json_t *j = json_object();
 	struct action_error err;
@@ -319,31 +335,31 @@ int world_switch(struct world *w, const struct switch_fields *f)
 		json_object_set_new(j, "timeout", json_string(f->timeout));
 	if (f->keep)
 		json_object_set_new(j, "continueCall", json_true());
-	rc = action_parse_switch(&a, j, w->call, &err);
+	rc = action_parse_switch(&a, j, world->call, &err);
 	json_decref(j);
 	assert_int_equal(rc, 0);
-	if (!world_the_call(w)) {
+	if (!world_the_call(world)) {
 		action_free(a);
 		return -1;
 	}
-	rc = call_act(world_the_call(w), BY_BOT, a, &err, NULL);
-	world_turn(w);
+	rc = call_act(world_the_call(world), BY_BOT, a, &err, NULL);
+	world_turn(world);
 	return rc;
 }
 
-struct sim_leg *world_agent(struct world *w)
+struct sim_leg *world_agent(struct world *world)
 {
-	return sim_dialled(w->sim, 0);
+	return sim_dialled(world->sim, 0);
 }
 
-void world_expect(struct world *w, bool success, bool hangup,
+void world_expect(struct world *world, bool success, bool hangup,
 		  const char *reason)
 {
-	world_turn(w);
-	assert_int_equal(w->transfers_ended, 1);
-	assert_int_equal(w->outcomes, 1);
-	assert_string_equal(w->reason, reason);
-	assert_int_equal(w->success, success);
-	assert_int_equal(w->hangup, hangup);
-	assert_string_equal(w->number, "16123456789");
+	world_turn(world);
+	assert_int_equal(world->transfers_ended, 1);
+	assert_int_equal(world->outcomes, 1);
+	assert_string_equal(world->reason, reason);
+	assert_int_equal(world->success, success);
+	assert_int_equal(world->hangup, hangup);
+	assert_string_equal(world->number, "16123456789");
 }

@@ -47,6 +47,9 @@ struct world {
 	uint64_t transfer_at, outcome_at;	/* loop_now()            */
 };
 
+/** The one world of a test program. */
+extern struct world w;
+
 struct switch_fields {
 	const char *method;	/* NULL: auto */
 	const char *timeout;
@@ -54,7 +57,13 @@ struct switch_fields {
 	bool keep;		/* continueCall */
 };
 
-void world_open(struct world *w);
+void world_open(struct world *world);
+
+/** A test that begins with a new world and ends with nothing left of it. */
+#define CASE(f) cmocka_unit_test_setup_teardown(f, world_setup, \
+						world_teardown)
+int world_setup(void **state);
+int world_teardown(void **state);
 
 /** The same with a real scripting side, made on the world's loop. */
 struct world_bot {
@@ -64,25 +73,25 @@ struct world_bot {
 	void (*unmake)(struct bot *bot, void *arg);
 	void *arg;
 };
-void world_open_with(struct world *w, const struct world_bot *b);
+void world_open_with(struct world *world, const struct world_bot *b);
 
 /** Hangs everything up, lets time pass, and checks that nothing is left. */
-void world_close(struct world *w);
+void world_close(struct world *world);
 
 /** A customer calls and is answered; without `ack` the ACK is still to come. */
-void world_call(struct world *w, bool ack);
+void world_call(struct world *world, bool ack);
 
 /** The bot asks for a switch; 0 or what call_act() said. */
-int world_switch(struct world *w, const struct switch_fields *f);
-struct call *world_the_call(struct world *w);
-void world_turn(struct world *w);
-void world_wait(struct world *w, uint64_t ms);
+int world_switch(struct world *world, const struct switch_fields *f);
+struct call *world_the_call(struct world *world);
+void world_turn(struct world *world);
+void world_wait(struct world *world, uint64_t ms);
 
 /** The leg to the agent, or NULL. */
-struct sim_leg *world_agent(struct world *w);
+struct sim_leg *world_agent(struct world *world);
 
 /** Checks the one outcome: status, hangup and reason. */
-void world_expect(struct world *w, bool success, bool hangup,
+void world_expect(struct world *world, bool success, bool hangup,
 		  const char *reason);
 
 #endif

@@ -20,7 +20,6 @@
 #define STEPS_MAX 30
 #define BOUND_MS ((300 + 8 + 8 + 1 + 10) * 1000)
 
-static struct world w;
 static struct scripting *scripting;
 static const struct bot_ops *ops;
 static uint64_t seed_state;
