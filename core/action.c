@@ -16,7 +16,6 @@
 
 #define HEADERS_MAX 64
 #define HEADER_VALUE_MAX 4096
-#define TEXT_MAX 65536
 
 const struct action_field action_fields[] = {
 	{ ACT_SAY, "text", "string", true, "what to say" },
@@ -224,6 +223,8 @@ static int parse_uri(struct switch_request *sw, const json_t *v,
 		return rc;
 
 	wrong = uri_parse(&u, text);
+	if (!wrong && !*u.user && strncasecmp(text, "sip:", 4))
+		wrong = "is neither user@host nor sip:...";
 	if (!wrong && uri_has_param(&u, "method"))
 		wrong = "has a method parameter, which is not allowed";
 	if (!wrong && *u.headers)
@@ -477,9 +478,9 @@ static int parse_text(struct action **ap, json_t *reply,
 	if (!json_is_string(v))
 		return fail(err, "text: text must be a string, not %s",
 			    v ? type_of(v) : "nothing");
-	if (json_string_length(v) > TEXT_MAX)
+	if (json_string_length(v) > ACTION_TEXT_MAX)
 		return fail(err, "text: text is longer than %d bytes",
-			    TEXT_MAX);
+			    ACTION_TEXT_MAX);
 	*ap = action_say(json_string_value(v), json_string_length(v), 0);
 	return *ap ? 0 : fail(err, "text: no memory");
 }

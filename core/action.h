@@ -16,6 +16,8 @@
 
 #include "leg.h"
 
+#define ACTION_TEXT_MAX 65536	/**< bytes of one text to say */
+
 enum action_type {
 	ACT_SAY,		/**< type "text": text                       */
 	ACT_SWITCH,		/**< hand the customer over                  */

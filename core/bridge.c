@@ -15,13 +15,6 @@
 
 static void on_agent(struct leg *leg, const struct leg_event *ev, void *arg);
 
-static void swap(struct offer **to, struct offer *o)
-{
-	offer_ref(o);
-	offer_unref(*to);
-	*to = o;
-}
-
 static void join_failed(struct transfer *t, enum transfer_event event,
 			int status, const char *phrase, const char *why)
 {
@@ -62,7 +55,7 @@ static void on_attempt(struct attempt *a, enum attempt_state state,
 	case AT_UP:
 		transfer_log_attempt(t, r.reason, r.status, r.phrase,
 				     r.ring_ms);
-		swap(&t->agent_sdp, ev->offer);
+		offer_set(&t->agent_sdp, ev->offer);
 		transfer_progress(t, "answered", r.status, r.phrase);
 		timer_stop(&t->bound);
 		transfer_step(t, TE_ANSWER, NULL);
@@ -80,6 +73,25 @@ static void on_attempt(struct attempt *a, enum attempt_state state,
 	default:
 		return;
 	}
+}
+
+/* One of ours may be under way still, of a change carried over or of an
+ * earlier transfer: this one waits for its answer. */
+static int offer_customer(struct transfer *t, struct offer *o)
+{
+	if (!t->call->pending)
+		return call_media_send(t->call, o);
+	offer_set(&t->deferred, o);
+	return 0;
+}
+
+/* That answer has come, whatever it is. */
+static int offer_deferred(struct transfer *t)
+{
+	const int rc = call_media_send(t->call, t->deferred);
+
+	offer_set(&t->deferred, NULL);
+	return rc;
 }
 
 static void dial(struct transfer *t)
@@ -103,7 +115,7 @@ static void dial(struct transfer *t)
 		return;
 	}
 
-	swap(&t->offered, c->remote);
+	offer_set(&t->offered, c->remote);
 	transfer_progress(t, "dialing", 0, NULL);
 	rc = call_dial(c, t->sw, t->uri, t->offered, transfer_timeout(t),
 		       on_attempt, t, &t->attempt);
@@ -133,7 +145,7 @@ static void join(struct transfer *t)
 			    "and this version has no relay");
 		return;
 	}
-	rc = call_media_send(c, t->agent_sdp);
+	rc = offer_customer(t, t->agent_sdp);
 	if (rc)
 		join_failed(t, TE_BREAK, 0, NULL, uv_strerror(rc));
 }
@@ -142,7 +154,7 @@ static void rejoin(struct transfer *t)
 {
 	int rc;
 
-	swap(&t->offered, t->call->remote);
+	offer_set(&t->offered, t->call->remote);
 	transfer_wait(t, TIMER_JOIN);
 	rc = leg_offer(t->agent, t->offered);
 	if (rc)
@@ -153,13 +165,12 @@ static void drop_agent(struct transfer *t)
 {
 	leg_end(t->agent, NULL);
 	t->agent = NULL;
-	t->relay = NULL;
 }
 
 static void bring_back(struct transfer *t)
 {
 	struct offer *home = call_media_home(t->call);
-	int rc = home ? call_media_send(t->call, home) : UV_ENOMEM;
+	int rc = home ? offer_customer(t, home) : UV_ENOMEM;
 
 	drop_agent(t);
 	offer_unref(home);
@@ -175,6 +186,7 @@ static void bring_back(struct transfer *t)
 void bridge_enter(struct transfer *t, enum transfer_state from)
 {
 	(void)from;
+	offer_set(&t->deferred, NULL);
 	switch (t->state) {
 	case TR_DIAL:
 		dial(t);
@@ -231,8 +243,9 @@ void bridge_close(struct transfer *t)
 		attempt_result(t->attempt, &r);
 		/* Given up while it rang: the attempt is told nevertheless. */
 		if (t->state == TR_OVER && r.reason == REASON_NONE)
-			transfer_log_attempt(t, t->reason, 0, NULL,
-					     r.ring_ms);
+			transfer_log_attempt(t, t->success
+					     ? REASON_CANCELLED : t->reason,
+					     0, NULL, r.ring_ms);
 		attempt_close(t->attempt, NULL);
 		t->attempt = NULL;
 	}
@@ -249,99 +262,25 @@ static void agent_left(struct transfer *t)
 		.by = BY_AGENT,
 	};
 
-	if (t->relay == t->call->leg && t->relay)
-		leg_refuse(t->relay, 487);
+	talk_close(t, t->agent);
 	drop_agent(t);
 	transfer_step(t, talked && !t->sw->continue_call ? TE_RELEASE
 							  : TE_LEFT, &end);
 }
 
-static bool refused(const struct leg_event *ev)
-{
-	return ev->status < 200 || ev->status >= 300 || !ev->offer;
-}
-
-static bool dead(const struct leg_event *ev)
-{
-	return ev->status == 481 || ev->status == 408;
-}
-
-/* changes during the talk (case O12) */
-
-static bool unchanged(const struct offer *a, const struct offer *b)
-{
-	return a && b && a->len == b->len && a->body && b->body &&
-		!memcmp(a->body, b->body, a->len) && a->dir == b->dir;
-}
-
-/*
- * `from` changes its session: an unchanged description is a refresh and is
- * answered here, a new one goes to the other party, whose answer comes back.
- */
-static void relay_offer(struct transfer *t, struct leg *from,
-			struct offer *o, struct offer **last,
-			struct offer *others)
-{
-	struct leg *to = from == t->agent ? t->call->leg : t->agent;
-	int rc;
-
-	if (!o || unchanged(o, *last)) {
-		leg_accept(from, others);
-		return;
-	}
-	if (t->relay || t->relay_offer) {
-		leg_refuse(from, 491);
-		return;
-	}
-	rc = to == t->agent ? leg_offer(to, o)
-			    : call_media_send(t->call, o);
-	if (rc) {
-		leg_refuse(from, 491);
-		return;
-	}
-	t->relay = from;
-	swap(&t->relay_offer, o);
-}
-
-static void relay_done(struct transfer *t, const struct leg_event *ev,
-		       struct offer **from_sdp, struct offer **to_sdp)
-{
-	struct leg *from = t->relay;
-
-	t->relay = NULL;
-	if (from && refused(ev)) {
-		leg_refuse(from, ev->status >= 300 ? ev->status : 500);
-	} else if (!refused(ev)) {
-		swap(from_sdp, t->relay_offer);
-		swap(to_sdp, ev->offer);
-		if (from)
-			leg_accept(from, ev->offer);
-	}
-	swap(&t->relay_offer, NULL);
-}
-
 static void agent_answered_offer(struct transfer *t,
 				 const struct leg_event *ev)
 {
-	if (t->state == TR_TALK) {
-		if (dead(ev))
-			agent_left(t);
-		else
-			relay_done(t, ev, &t->call->remote, &t->agent_sdp);
-		return;
-	}
-	if (t->state != TR_REJOIN)
-		return;
-
-	if (dead(ev)) {
+	if (leg_is_dead(ev)) {
 		agent_left(t);
-	} else if (refused(ev)) {
+	} else if (leg_refuses(ev)) {
 		join_failed(t, TE_BREAK, ev->status, ev->phrase,
 			    "the agent refused the re-INVITE");
 	} else if (offer_differs(ev->offer, t->agent_sdp, t->offered)) {
 		join_failed(t, TE_DIFFER, 0, NULL, "the parties do not agree "
 			    "on media, and this version has no relay");
 	} else {
+		offer_set(&t->agent_sdp, ev->offer);
 		transfer_step(t, TE_SAME, NULL);
 	}
 }
@@ -350,29 +289,16 @@ static void on_agent(struct leg *leg, const struct leg_event *ev, void *arg)
 {
 	struct transfer *t = arg;
 
-	switch (ev->type) {
-	case LEG_ENDED:
+	if (ev->type == LEG_ENDED ||
+	    (t->state == TR_TALK && ev->type == LEG_OFFER_DONE &&
+	     leg_is_dead(ev)))
 		agent_left(t);
-		break;
-	case LEG_OFFER:
-		if (t->state == TR_TALK)
-			relay_offer(t, leg, ev->offer, &t->agent_sdp,
-				    t->call->remote);
-		else
-			leg_refuse(leg, 491);
-		break;
-	case LEG_OFFER_ACKED:
-		if (ev->offer && t->state == TR_TALK &&
-		    offer_differs(ev->offer, t->agent_sdp, t->call->remote) &&
-		    !call_media_send(t->call, ev->offer))
-			swap(&t->agent_sdp, ev->offer);
-		break;
-	case LEG_OFFER_DONE:
+	else if (t->state == TR_TALK)
+		talk_agent(t, ev);
+	else if (ev->type == LEG_OFFER)
+		leg_refuse(leg, 491);
+	else if (ev->type == LEG_OFFER_DONE && t->state == TR_REJOIN)
 		agent_answered_offer(t, ev);
-		break;
-	default:
-		break;
-	}
 }
 
 static void customer_answered_offer(struct transfer *t,
@@ -382,18 +308,15 @@ static void customer_answered_offer(struct transfer *t,
 		.reason = REASON_CALLER_GONE, .hangup = true,
 		.by = BY_CUSTOMER,
 	};
+	const bool late = t->deferred;
 
-	if (t->state == TR_TALK) {
-		if (dead(ev))
-			return;	/* LEG_ENDED says the rest */
-		relay_done(t, ev, &t->agent_sdp, &t->call->remote);
-		return;
-	}
-	if (dead(ev)) {
+	if (leg_is_dead(ev)) {
 		transfer_step(t, TE_GONE, &gone);
 		return;
 	}
-	if (refused(ev)) {
+	if (late && !offer_deferred(t))
+		return;
+	if (late || leg_refuses(ev)) {
 		if (t->state == TR_JOIN) {
 			join_failed(t, TE_BREAK, ev->status, ev->phrase,
 				    "the customer refused the re-INVITE");
@@ -403,8 +326,11 @@ static void customer_answered_offer(struct transfer *t,
 		transfer_step(t, TE_BREAK, NULL);
 		return;
 	}
-	if (t->state == TR_JOIN &&
-	    offer_differs(t->call->remote, t->offered, t->agent_sdp))
+	if (t->state == TR_JOIN && !ev->offer->port)
+		join_failed(t, TE_BREAK, 0, NULL, "the customer's answer has "
+			    "no audio");
+	else if (t->state == TR_JOIN &&
+		 offer_differs(t->call->remote, t->offered, t->agent_sdp))
 		transfer_step(t, TE_DIFFER, NULL);
 	else
 		transfer_step(t, TE_SAME, NULL);
@@ -421,43 +347,33 @@ static void customer_left(struct transfer *t)
 		.by = BY_CUSTOMER,
 	};
 
-	if (t->relay == t->agent && t->relay)
-		leg_refuse(t->relay, 487);
-	t->relay = NULL;
+	talk_close(t, t->call->leg);
 	transfer_step(t, TE_GONE, &end);
 }
 
 bool bridge_customer(struct transfer *t, const struct leg_event *ev)
 {
+	/* Before the join a change is the call's own affair. */
 	if (t->state < TR_DIAL)
 		return false;
 
-	switch (ev->type) {
-	case LEG_ENDED:
+	if (ev->type == LEG_ENDED) {
 		customer_left(t);
 		return true;
-	case LEG_OFFER_DONE:
-		if (t->state == TR_DIAL)
-			return false;	/* the call's own, from before */
+	}
+	if (t->state == TR_DIAL)
+		return false;
+	if (ev->type == LEG_OFFER_DONE)
 		call_media_done(t->call, ev);
+	if (t->state == TR_TALK)
+		return talk_customer(t, ev);
+
+	switch (ev->type) {
+	case LEG_OFFER_DONE:
 		customer_answered_offer(t, ev);
 		return true;
 	case LEG_OFFER:
-		if (t->state == TR_DIAL)
-			return false;
-		if (t->state == TR_TALK)
-			relay_offer(t, t->call->leg, ev->offer,
-				    &t->call->remote, t->agent_sdp);
-		else
-			leg_refuse(t->call->leg, 491);
-		return true;
-	case LEG_OFFER_ACKED:
-		if (t->state != TR_TALK)
-			return false;
-		if (ev->offer && offer_differs(ev->offer, t->call->remote,
-					       t->agent_sdp) &&
-		    !leg_offer(t->agent, ev->offer))
-			swap(&t->call->remote, ev->offer);
+		leg_refuse(t->call->leg, 491);
 		return true;
 	default:
 		return false;

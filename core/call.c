@@ -138,6 +138,11 @@ void call_hangup(struct call *c, enum ender by, const char *reason)
 	if (reason)
 		log_line(LOG_INFO, c->id, "hung up by %s: %s",
 			 ender_name(by), reason);
+	/* He is gone, and only how his transfer ended was awaited. */
+	if (c->leg_over && c->transfer) {
+		transfer_abandon(c->transfer, by);
+		return;
+	}
 	if (c->state == CALL_RINGING)
 		leg_reject(c->leg, by == BY_NODE ? 503 : 480, NULL, 0);
 	call_leave(c, by, "botHangup", false);
@@ -262,9 +267,15 @@ static void acked(struct call *c, const struct leg_event *ev)
 	timer_stop(&c->phase);
 	if (c->answer_due) {
 		if (!ev->offer) {
+			const struct leg_reason why = {
+				488, "No answer to our offer in the ACK",
+			};
+
 			log_line(LOG_INFO, c->id, "the ACK has no answer to "
 				 "our offer");
-			call_leave(c, BY_NODE, "hangup", false);
+			leg_end(c->leg, &why);
+			c->leg = NULL;
+			call_leave(c, BY_NODE, "botHangup", false);
 			return;
 		}
 		call_media_remote(c, ev->offer, true);
@@ -417,13 +428,11 @@ void call_transfer_done(struct call *c, struct transfer *t)
 {
 	const struct transfer_outcome *o = transfer_outcome(t);
 
-	if (transfer_started(t)) {
-		c->e->count.transfers++;
-		if (o->success)
-			c->e->count.transfers_succeeded++;
-		log_transfer(c, t, o);
-		emit_transfer_ended(c, t, o);
-	}
+	c->e->count.transfers++;
+	if (o->success)
+		c->e->count.transfers_succeeded++;
+	log_transfer(c, t, o);
+	emit_transfer_ended(c, t, o);
 	c->transfer = NULL;
 	c->session_idle = false;
 	c->session->ops->outcome(c->session, o);

@@ -10,13 +10,6 @@
 
 #include "engine_i.h"
 
-static void swap(struct offer **to, struct offer *o)
-{
-	offer_ref(o);
-	offer_unref(*to);
-	*to = o;
-}
-
 static enum media_dir mirror(enum media_dir d)
 {
 	return (enum media_dir)((d & 1) << 1 | (d & 2) >> 1);
@@ -100,7 +93,7 @@ int call_media_answer(struct call *c, struct offer *offer,
 		c->first = offer_ref(*answer);
 	if (offer)
 		call_media_remote(c, offer, false);
-	swap(&c->sent, *answer);
+	offer_set(&c->sent, *answer);
 	return 0;
 }
 
@@ -123,27 +116,26 @@ int call_media_send(struct call *c, struct offer *o)
 		return UV_ENOTCONN;
 	rc = leg_offer(c->leg, o);
 	if (!rc)
-		swap(&c->pending, o);
+		offer_set(&c->pending, o);
 	return rc;
 }
 
 void call_media_done(struct call *c, const struct leg_event *ev)
 {
-	const bool ok = ev->status >= 200 && ev->status < 300 && ev->offer;
-
-	if (ok) {
-		swap(&c->sent, c->pending);
+	/* A 2xx without an answer has taken our offer all the same. */
+	if (ev->status >= 200 && ev->status < 300) {
+		offer_set(&c->sent, c->pending);
 		call_media_remote(c, ev->offer, true);
 	}
-	swap(&c->pending, NULL);
+	offer_set(&c->pending, NULL);
 }
 
 void call_media_free(struct call *c)
 {
-	swap(&c->remote, NULL);
-	swap(&c->first, NULL);
-	swap(&c->sent, NULL);
-	swap(&c->pending, NULL);
+	offer_set(&c->remote, NULL);
+	offer_set(&c->first, NULL);
+	offer_set(&c->sent, NULL);
+	offer_set(&c->pending, NULL);
 	media_end_close(c->end);
 	c->end = NULL;
 }

@@ -40,7 +40,9 @@ static int keep_headers(struct call *c, const struct leg_invite *inv)
 		const struct header *from = &inv->headers[i];
 		struct header *to = &c->headers[c->header_count];
 
-		if (header_is_protected(from->name))
+		if (header_is_protected(from->name) ||
+		    !header_is_valid(from->name, from->value,
+				     strlen(from->value)))
 			continue;
 		bytes += strlen(from->name) + strlen(from->value);
 		if (c->header_count == HEADERS_MAX ||

@@ -123,8 +123,12 @@ static void announce(const struct runner *r)
 		printf("sip %s:%s%s%s:%u\n", l->transport, v6 ? "[" : "",
 		       l->host, v6 ? "]" : "", node_sip_port(r->node, i));
 	}
-	for (size_t i = 0; i < c->control_count; i++)
-		printf("control unix:%s\n", c->control[i]);
+	for (size_t i = 0; i < c->control_count; i++) {
+		char *path = config_path(c, c->control[i]);
+
+		printf("control unix:%s\n", path ? path : c->control[i]);
+		free(path);
+	}
 	if (number && c->listen_count)
 		printf("call sip:%s@%s:%u\n", number, c->listen[0].host,
 		       node_sip_port(r->node, 0));

@@ -8,6 +8,16 @@ void leg_listen(struct leg *leg, leg_h *h, void *arg)
 	leg->arg = arg;
 }
 
+bool leg_refuses(const struct leg_event *ev)
+{
+	return ev->status < 200 || ev->status >= 300 || !ev->offer;
+}
+
+bool leg_is_dead(const struct leg_event *ev)
+{
+	return ev->status == 481 || ev->status == 408;
+}
+
 int leg_ring(struct leg *leg, int status)
 {
 	return leg->ops->ring(leg, status);

@@ -165,8 +165,9 @@ struct signalling_handlers {
 		     int *retry_after);
 
 	/**
-	 * A new inbound leg, 100 sent. The owner sets its listener with
-	 * leg_listen() and answers, rings, rejects or ends it, now or later.
+	 * A new inbound leg; 100 is sent if it is not answered within 200 ms.
+	 * The owner sets its listener with leg_listen() and answers, rings,
+	 * rejects or ends it, now or later.
 	 */
 	void (*invite)(void *arg, struct leg *leg,
 		       const struct leg_invite *inv);
@@ -192,6 +193,12 @@ struct signalling {
 };
 
 void leg_listen(struct leg *leg, leg_h *h, void *arg);
+
+/** LEG_OFFER_DONE: it is no 2xx with a description. */
+bool leg_refuses(const struct leg_event *ev);
+
+/** LEG_OFFER_DONE: it says that the dialog is over (RFC 3261 12.2.1.2). */
+bool leg_is_dead(const struct leg_event *ev);
 
 /** Inbound, unanswered: provisional answer without SDP (180 or 183). */
 int leg_ring(struct leg *leg, int status);

@@ -41,12 +41,14 @@ static int usage(const char *what, const char *word)
 	return USAGE;
 }
 
-/* The options of `tandem` and `tandem check`: -c FILE, or nothing. */
-static int config_option(int argc, char **argv, const char **file)
+/* The options of `tandem` and `tandem check`: -c FILE, or nothing; `*asked`
+ * for help, which is printed. */
+static int config_option(int argc, char **argv, const char **file, bool *asked)
 {
 	static const char *const options[] = { "-c", "--help", NULL };
 
 	*file = NULL;
+	*asked = false;
 	for (int i = 0; i < argc; i++) {
 		const char *near = nearest_word(argv[i], options);
 
@@ -57,6 +59,11 @@ static int config_option(int argc, char **argv, const char **file)
 			}
 			*file = argv[++i];
 			continue;
+		}
+		if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
+			fputs(help, stdout);
+			*asked = true;
+			return 0;
 		}
 		if (argv[i][0] == '-')
 			fprintf(stderr, "tandem: unknown option '%s'",
@@ -94,8 +101,11 @@ static int version(int argc, char **argv)
 static int check(int argc, char **argv)
 {
 	const char *file;
+	bool asked;
 
-	return config_option(argc, argv, &file) ? USAGE : cmd_check(file);
+	if (config_option(argc, argv, &file, &asked))
+		return USAGE;
+	return asked ? 0 : cmd_check(file);
 }
 
 static int print_help(int argc, char **argv)
@@ -125,6 +135,7 @@ static const struct command {
 int main(int argc, char **argv)
 {
 	const char *file;
+	bool asked;
 
 	/* A reader who leaves is an error of write(), not the end of us. */
 	signal(SIGPIPE, SIG_IGN);
@@ -141,7 +152,7 @@ int main(int argc, char **argv)
 	}
 	if (argc > 1 && strcmp(argv[1], "-c"))
 		return usage(argv[1][0] == '-' ? "option" : "command", argv[1]);
-	if (config_option(argc - 1, argv + 1, &file))
+	if (config_option(argc - 1, argv + 1, &file, &asked))
 		return USAGE;
-	return cmd_run(file);
+	return asked ? 0 : cmd_run(file);
 }

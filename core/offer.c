@@ -43,6 +43,13 @@ void offer_unref(struct offer *o)
 	free(o);
 }
 
+void offer_set(struct offer **to, struct offer *o)
+{
+	offer_ref(o);
+	offer_unref(*to);
+	*to = o;
+}
+
 bool codec_is(const struct codec *a, const struct codec *b)
 {
 	return a->rate == b->rate && a->channels == b->channels &&

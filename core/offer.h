@@ -47,6 +47,9 @@ struct offer *offer_new(unsigned count);
 struct offer *offer_ref(struct offer *o);
 void offer_unref(struct offer *o);	/**< NULL is allowed */
 
+/** Puts `o` (may be NULL) in the place of `*to`. */
+void offer_set(struct offer **to, struct offer *o);
+
 /** The same codec: name, rate and channels, whatever its payload number. */
 bool codec_is(const struct codec *a, const struct codec *b);
 

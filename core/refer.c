@@ -30,9 +30,9 @@ static void send_refer(struct transfer *t)
 		.reason = REASON_REFER_REJECTED, .by = BY_NODE,
 	};
 
-	t->referred = true;
 	transfer_wait(t, TIMER_REFER_RESPONSE);
-	if (call_refer(t->call, t->sw, t->uri))
+	t->referred = !call_refer(t->call, t->sw, t->uri);
+	if (!t->referred)
 		give_up(t, &failed);
 }
 
@@ -172,8 +172,8 @@ static void on_notify(struct transfer *t, const struct leg_event *ev)
 		.status = ev->status, .phrase = ev->phrase,
 	};
 
-	if (t->state == TR_QUEUED || t->state == TR_WAIT)
-		return;
+	if (!t->referred)
+		return;		/* late, of an earlier transfer's REFER */
 	if (!t->notified) {
 		t->notified = true;
 		t->notified_at = loop_now(t->call->e->loop);

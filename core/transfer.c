@@ -220,13 +220,27 @@ void transfer_log_attempt(struct transfer *t, enum reason reason, int status,
 	t->ring_ms += ring_ms;
 }
 
+/* An agent who answered and was never talked to: why, is what is told. */
+static void mend_last_attempt(struct transfer *t)
+{
+	const size_t n = json_array_size(t->attempts);
+	json_t *last = n ? json_array_get(t->attempts, n - 1) : NULL;
+	const char *reason = json_string_value(json_object_get(last,
+							       "reason"));
+
+	if (reason && !t->joined && !t->success &&
+	    !strcmp(reason, reason_name(REASON_ANSWERED)))
+		json_object_set_new(last, "reason",
+				    json_string(reason_name(t->reason)));
+}
+
 static void build_outcome(struct transfer *t)
 {
 	json_t *d = t->details = json_object();
 
-	/* A REFER is one try as well, unless a bridge followed it. */
-	if (t->referred && t->method == METHOD_REFER &&
-	    !json_array_size(t->attempts))
+	mend_last_attempt(t);
+	/* A REFER is one try as well, unless a bridge has taken its place. */
+	if (t->referred && t->method == METHOD_REFER)
 		transfer_log_attempt(t, t->reason, t->status, t->phrase, 0);
 	if (t->joined && !t->talk_ms)
 		t->talk_ms = loop_now(t->call->e->loop) - t->joined_at;
@@ -234,6 +248,10 @@ static void build_outcome(struct transfer *t)
 	json_object_set_new(d, "reason", json_string(reason_name(t->reason)));
 	if (t->status)
 		json_object_set_new(d, "sip", sip_json(t->status, t->phrase));
+	else if (t->joined)	/* the agent's answer */
+		json_object_set(d, "sip", json_object_get(json_array_get(
+			t->attempts, json_array_size(t->attempts) - 1),
+			"sip"));
 	json_object_set(d, "attempts", t->attempts);
 	json_object_set_new(d, "ring_ms",
 			    json_integer((json_int_t)t->ring_ms));
@@ -311,6 +329,9 @@ void transfer_step(struct transfer *t, enum transfer_event event,
 		enter(t, old);
 		return;
 	}
+	/* Whoever was given its id is told how it ended. */
+	if (!t->started)
+		started(t);
 	timer_stop(&t->bound);
 	bridge_close(t);
 	build_outcome(t);
@@ -471,7 +492,11 @@ void transfer_abandon(struct transfer *t, enum ender by)
 		.by = by,
 	};
 
-	transfer_step(t, TE_ABANDON, &end);
+	/* A customer who has left already: how, is known from that alone. */
+	if (t->state == TR_GRACE)
+		refer_expire(t);
+	else
+		transfer_step(t, TE_ABANDON, &end);
 }
 
 const char *transfer_id(const struct transfer *t)
@@ -527,6 +552,7 @@ static void destroy(void *arg)
 	offer_unref(t->offered);
 	offer_unref(t->agent_sdp);
 	offer_unref(t->relay_offer);
+	offer_unref(t->deferred);
 	json_decref(t->attempts);
 	json_decref(t->details);
 	switch_free(t->sw);

@@ -1,5 +1,5 @@
 /**
- * @file transfer_i.h  Inside a transfer: transfer.c, refer.c and bridge.c
+ * @file transfer_i.h  Inside a transfer: transfer.c, refer.c, bridge.c, talk.c
  */
 #ifndef TANDEM_TRANSFER_I_H
 #define TANDEM_TRANSFER_I_H
@@ -82,6 +82,8 @@ struct transfer {
 	struct offer *agent_sdp;	/* its answer, then its last      */
 	struct leg *relay;		/* leg whose change is carried over */
 	struct offer *relay_offer;
+	struct offer *deferred;		/* for the customer, once he has
+					   answered an earlier one        */
 	bool joined;			/* the join was done              */
 	uint64_t joined_at;		/* loop_now()                     */
 
@@ -131,5 +133,11 @@ void bridge_enter(struct transfer *t, enum transfer_state from);
 bool bridge_customer(struct transfer *t, const struct leg_event *ev);
 void bridge_expire(struct transfer *t);
 void bridge_close(struct transfer *t);
+
+/* talk.c: what the parties' legs report while they talk */
+void talk_agent(struct transfer *t, const struct leg_event *ev);
+bool talk_customer(struct transfer *t, const struct leg_event *ev);
+/** One of the legs is over: ends what was being carried between them. */
+void talk_close(struct transfer *t, const struct leg *leaves);
 
 #endif

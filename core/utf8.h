@@ -9,6 +9,8 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <string.h>
 
 /**
  * Length (1 to 4) of the character at `s`, or 0 if the first of the `len`
@@ -49,6 +51,14 @@ static inline size_t utf8_char(const char *s, size_t len)
 
 static inline bool utf8_valid(const char *s, size_t len)
 {
+	uint64_t eight;
+
+	/* Nearly all text is ASCII: eight characters at a time. */
+	for (; len >= sizeof(eight); s += sizeof(eight), len -= sizeof(eight)) {
+		memcpy(&eight, s, sizeof(eight));
+		if (eight & UINT64_C(0x8080808080808080))
+			break;
+	}
 	for (size_t n; len; s += n, len -= n) {
 		n = utf8_char(s, len);
 		if (!n)

@@ -14,6 +14,7 @@
 #include "client.h"
 #include "plain.h"
 #include "program.h"
+#include "reaction.h"
 #include "reply.h"
 #include "session.h"
 #include "shard.h"
@@ -294,6 +295,32 @@ static void save_client(lua_State *L, struct run *run)
 	}
 }
 
+/* Takes what cannot be kept out of call.session, which is on top, so that the
+ * handlers after this one do not fail for it. */
+static void drop_unfit(lua_State *L, size_t max)
+{
+	const int data = lua_gettop(L);
+	char err[256];
+
+	luaL_checkstack(L, 8, "out of stack");
+	lua_pushnil(L);
+	lua_setmetatable(L, data);
+	lua_pushnil(L);
+	while (lua_next(L, data)) {
+		lua_pushvalue(L, -2);
+		lua_newtable(L);		/* key value key entry */
+		lua_pushvalue(L, -2);
+		lua_pushvalue(L, -4);
+		lua_rawset(L, -3);
+		if (plain_check(L, -1, max, "", err, sizeof(err))) {
+			lua_pushvalue(L, -2);
+			lua_pushnil(L);
+			lua_rawset(L, data);
+		}
+		lua_pop(L, 3);
+	}
+}
+
 void run_checkpoint(lua_State *L, struct run *run, bool wait)
 {
 	struct session_lua *s = run->s;
@@ -302,8 +329,11 @@ void run_checkpoint(lua_State *L, struct run *run, bool wait)
 
 	if (run->session_read) {
 		lua_rawgeti(L, LUA_REGISTRYINDEX, s->data);
-		if (plain_check(L, -1, max, "call.session", err, sizeof(err)))
+		if (plain_check(L, -1, max, "call.session", err,
+				sizeof(err))) {
+			drop_unfit(L, max);
 			luaL_error(L, "%s", err);
+		}
 		lua_pop(L, 1);
 	}
 	call_push(L, run);
@@ -315,4 +345,6 @@ void run_checkpoint(lua_State *L, struct run *run, bool wait)
 		save_client(L, run);
 	lua_pop(L, 2);
 	replies_send(L, run, wait);
+	if (wait)
+		reaction_prune(L, run);
 }

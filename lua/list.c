@@ -74,27 +74,55 @@ static void check_text(lua_State *L, int idx, const struct list_place *at,
 			 "this version");
 }
 
-/* At load only: what this version lacks is refused, what else is wrong is
- * told, since the handler may never come there. */
+/* Tells of a switch's field that is unknown or not built; false: neither. */
+static bool refuse_field(lua_State *L, const struct list_place *at,
+			 const struct reaction *r, const char *name)
+{
+	const char *words[32], *near;
+	size_t n = 0;
+
+	for (size_t i = 0; i < action_field_count && n < 31; i++) {
+		const struct action_field *f = &action_fields[i];
+
+		if (f->action != ACT_SWITCH)
+			continue;
+		if (strcmp(f->name, name)) {
+			words[n++] = f->name;
+			continue;
+		}
+		if (!f->built)
+			complain(L, at, r, "'%s' is not available in this "
+				 "version", name);
+		return !f->built;
+	}
+	if (!strcmp(name, "type"))
+		return false;
+	words[n] = NULL;
+	near = nearest_word(name, words);
+	if (near)
+		complain(L, at, r, "switch: unknown field '%s'; did you mean "
+			 "'%s'?", name, near);
+	else
+		complain(L, at, r, "switch: unknown field '%s'", name);
+	return true;
+}
+
+/* At load only: fields that are unknown or that this version lacks are
+ * refused, what else is wrong is told, since the handler may never come
+ * there. */
 static void check_switch(lua_State *L, const struct list_place *at,
 			 const struct reaction *r)
 {
 	struct action_error err;
 	struct action *a;
 	bool refused = false;
+	const char *name;
+	json_t *v;
 
 	if (!at->p)
 		return;
-	for (size_t i = 0; i < action_field_count; i++) {
-		const struct action_field *f = &action_fields[i];
-
-		if (f->action != ACT_SWITCH || f->built ||
-		    !json_object_get(r->fields, f->name))
-			continue;
-		complain(L, at, r, "'%s' is not available in this version",
-			 f->name);
-		refused = true;
-	}
+	json_object_foreach(r->fields, name, v)
+		refused = refuse_field(L, at, r, name) || refused;
 	if (refused)
 		return;
 	if (action_parse(&a, r->fields, NULL, &err)) {
@@ -205,6 +233,9 @@ void list_freeze_item(lua_State *L, int idx, struct list_place *at)
 		check_text(L, idx, at, NULL);
 		break;
 	case LUA_TFUNCTION:
+		if (lua_iscfunction(L, idx))
+			complain(L, at, NULL, "a word of the library is no "
+				 "reaction by itself; it is called: hangup()");
 		break;
 	case LUA_TTABLE:
 		list_freeze(L, idx, at, false);

@@ -46,6 +46,20 @@ static void place(lua_State *L, char *buf, size_t size)
 	}
 }
 
+/* Whether `more` bytes are too many for who runs. His garbage may have been
+ * collected on another's account, so that `net` only grows: he cannot hold
+ * more than all handlers of the shard together. */
+static bool too_many(const struct shard *sh, struct meter *m, size_t more)
+{
+	const int64_t held = (int64_t)sh->bytes - (int64_t)sh->baseline;
+
+	if (m->net + (int64_t)more <= m->memory)
+		return false;
+	if (m->net > held)
+		m->net = held > 0 ? held : 0;
+	return m->net + (int64_t)more > m->memory;
+}
+
 void *meter_alloc(void *arg, void *ptr, size_t osize, size_t nsize)
 {
 	struct shard *sh = arg;
@@ -68,7 +82,7 @@ void *meter_alloc(void *arg, void *ptr, size_t osize, size_t nsize)
 		/* Live calls go on when the bot's memory is full, but not
 		 * without end. */
 		if (sh->bot->bytes + more > 2 * sh->bot->limits.bot_memory ||
-		    (m && m->net + (int64_t)more > m->memory)) {
+		    (m && too_many(sh, m, more))) {
 			if (m && sh->running)
 				place(sh->running, m->where, sizeof(m->where));
 			return NULL;

@@ -333,6 +333,31 @@ void reaction_open(lua_State *L)
 	}
 }
 
+void reaction_prune(lua_State *L, struct run *run)
+{
+	lua_Integer n, kept = 0;
+
+	call_push(L, run);
+	if (lua_getiuservalue(L, -1, CV_BUILT) == LUA_TTABLE) {
+		n = (lua_Integer)lua_rawlen(L, -1);
+		for (lua_Integer i = 1; i <= n; i++) {
+			const struct reaction *r;
+
+			lua_rawgeti(L, -1, i);
+			r = reaction_at(L, -1);
+			if (r && r->used)
+				lua_pop(L, 1);
+			else
+				lua_rawseti(L, -2, ++kept);
+		}
+		for (lua_Integer i = n; i > kept; i--) {
+			lua_pushnil(L);
+			lua_rawseti(L, -2, i);
+		}
+	}
+	lua_pop(L, 2);
+}
+
 void reaction_check_used(lua_State *L, struct run *run)
 {
 	call_push(L, run);

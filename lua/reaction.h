@@ -55,6 +55,9 @@ struct list_place {
 void list_freeze(lua_State *L, int idx, struct list_place *at, bool keys);
 /** Checks one item at `idx` and pushes its private form. */
 void list_freeze_item(lua_State *L, int idx, struct list_place *at);
+/** Forgets what was built in this handler so far and used: it may go on for
+ * hours. */
+void reaction_prune(lua_State *L, struct run *run);
 /** Whether every reaction built in this handler was used; raises if not. */
 void reaction_check_used(lua_State *L, struct run *run);
 

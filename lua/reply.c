@@ -178,6 +178,17 @@ static void drop_actions(struct run *run)
 	run->action_count = 0;
 }
 
+static struct action *say(const char *s, size_t len, struct action_error *err)
+{
+	if (len > ACTION_TEXT_MAX) {
+		snprintf(err->text, sizeof(err->text), "text: text is longer "
+			 "than %d bytes", ACTION_TEXT_MAX);
+		return NULL;
+	}
+	snprintf(err->text, sizeof(err->text), "no memory");
+	return action_say(s, len, 0);
+}
+
 /* Turns the list on top into run->actions. */
 static void parse_all(lua_State *L, struct run *run, lua_Integer n,
 		      bool shown, bool wait)
@@ -206,8 +217,7 @@ static void parse_all(lua_State *L, struct run *run, lua_Integer n,
 		lua_rawgeti(L, -1, i);
 		if (!shown && lua_type(L, -1) == LUA_TSTRING) {
 			s = lua_tolstring(L, -1, &len);
-			snprintf(err.text, sizeof(err.text), "no memory");
-			a = action_say(s, len, 0);
+			a = say(s, len, &err);
 		} else {
 			a = parse(L, run, i, &err);
 		}

@@ -329,6 +329,7 @@ static void close_table(struct scanner *sc, struct node *n, size_t open,
 {
 	size_t d = sc->depth;
 
+	n->t.last = sc->tok[i].line;
 	check_keys(sc, &n->t);
 	while (d && sc->frames[d - 1].kind == IN_PARENS &&
 	       sc->frames[d - 1].open + 1 == open &&

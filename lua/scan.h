@@ -17,7 +17,7 @@ struct scan;
 
 /** One `{ ... }` of the source. */
 struct scan_table {
-	int line;			/**< of its `{`                      */
+	int line, last;			/**< of its `{` and `}`              */
 	struct scan_entry *entries;	/**< in the order written            */
 	size_t count;
 };

@@ -18,6 +18,7 @@
 #include "shard.h"
 
 #define MISSES_MAX 3
+#define STEPS_MAX 100		/* of one session in a millisecond */
 #define FALLBACK "Sorry, I did not understand you."
 
 static void work(void *arg);
@@ -301,8 +302,9 @@ static void ask(struct session_lua *s, struct action *a)
 		return;
 	}
 	rc = session_act(s, a, &err);
+	/* Where nobody hears it yet, what went wrong has been told. */
 	if (rc && rc != UV_ENOTCONN)
-		log_line(LOG_WARN, session_id(s), "the fallback is dropped: "
+		log_line(LOG_DEBUG, session_id(s), "the fallback is dropped: "
 			 "%s", err.text);
 }
 
@@ -484,6 +486,30 @@ static void close_now(struct session_lua *s)
 	bot_session_ended(sh->bot, sh);
 }
 
+/* Where waits take no time, as speech without media, a handler that waits in
+ * a loop would never let the turn end; false: it goes on later. */
+static bool in_time(struct session_lua *s)
+{
+	const uint64_t now = loop_now(s->shard->bot->sc->loop);
+
+	/* What others sent is theirs to bound. */
+	if (s->run ? !s->run->ready : !s->head || !s->head->outcome)
+		return true;
+	if (s->stepped != now) {
+		s->stepped = now;
+		s->steps = 0;
+	}
+	if (s->steps++ < STEPS_MAX)
+		return true;
+	timer_start(&s->pace, 1);
+	return false;
+}
+
+static void on_pace(void *arg)
+{
+	session_wake(arg);
+}
+
 static void work(void *arg)
 {
 	struct session_lua *s = arg;
@@ -494,10 +520,12 @@ static void work(void *arg)
 		close_now(s);
 		return;
 	}
-	if (run && run->ready) {
-		run_resume(run);
-	} else if (run && run->wait == WAIT_SAY && (run->abandon || s->gone)) {
+	if (run && run->wait == WAIT_SAY && (run->abandon || s->gone)) {
 		run_abandon(run);
+	} else if (!in_time(s)) {
+		return;
+	} else if (run && run->ready) {
+		run_resume(run);
 	} else if (run) {
 		return;
 	} else if ((in = next_input(s))) {
@@ -527,6 +555,7 @@ int session_open(struct shard *sh, const struct bot_call *call,
 	s->arg = arg;
 	s->context = sh->program->root;
 	s->data = LUA_NOREF;
+	timer_init(&s->pace, sh->bot->sc->loop, on_pace, s);
 	s->next = sh->sessions;
 	if (s->next)
 		s->next->prev = s;
@@ -543,6 +572,7 @@ void session_free(struct session_lua *s)
 	struct input *in;
 
 	task_cancel(sh->bot->sc->loop, &s->task);
+	timer_stop(&s->pace);
 	if (s->run) {
 		if (timer_running(&s->run->timer))
 			timer_stop(&s->run->timer);

@@ -74,6 +74,9 @@ struct session_lua {
 	const struct bot_call *call;	/**< NULL once it is closed      */
 	const struct state *context;
 	struct task task;
+	struct timer pace;		/**< puts off a session that runs on */
+	uint64_t stepped;		/**< when `steps` were counted       */
+	unsigned steps;			/**< of its own accord               */
 	struct input *head, *tail;
 	unsigned queued;
 	unsigned misses;		/**< unhandled noMatch in a row  */

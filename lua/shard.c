@@ -43,7 +43,16 @@ static int panic(lua_State *L)
 
 /* ---- messages of Lua become problems ---- */
 
-/* Last state whose line is not after `line`: most probably it stands there. */
+/* Whether `line` can stand in the state of entry `e`. */
+static bool covers(const struct scan_entry *e, int line)
+{
+	const struct scan_table *t = e->table;
+
+	/* a table with a name of its own stands elsewhere */
+	return e->line <= line && (!t || t->line < e->line || line <= t->last);
+}
+
+/* Last state that `line` can stand in: most probably it does. */
 static void state_at(const struct scan_table *t, int line, char *path,
 		     size_t size)
 {
@@ -52,7 +61,7 @@ static void state_at(const struct scan_table *t, int line, char *path,
 	size_t n = strlen(path);
 
 	for (size_t i = 0; st && i < st->count; i++)
-		if (st->entries[i].key && st->entries[i].line <= line)
+		if (st->entries[i].key && covers(&st->entries[i], line))
 			in = &st->entries[i];
 	if (!in || n + strlen(in->key) + 2 > size)
 		return;
@@ -119,6 +128,19 @@ static void add_scanned(struct loading *ld, const struct problems *own)
 
 /* ---- loading ---- */
 
+/* Number of the last line that is not empty. */
+static int lines(const struct source *src)
+{
+	size_t len = src->len;
+	int n = 1;
+
+	while (len && strchr("\n\r\t ", src->text[len - 1]))
+		len--;
+	for (size_t i = 0; i < len; i++)
+		n += src->text[i] == '\n';
+	return n;
+}
+
 /* Builds everything; the argument is a struct loading. */
 static int l_build(lua_State *L)
 {
@@ -148,9 +170,10 @@ static int l_build(lua_State *L)
 	lua_call(L, 0, 1);
 	r = reaction_at(L, -1);
 	if (!r || r->kind != R_BOT) {
-		problem_add(ld->p, src->path, 0, "the file does not return "
-			    "bot { ... }, but a %s", r ? "reaction"
-			    : luaL_typename(L, -1));
+		/* what was to be returned would stand at the file's end */
+		problem_add(ld->p, src->path, lines(src), "/: the file does "
+			    "not return bot { ... }, but a %s",
+			    r ? "reaction" : luaL_typename(L, -1));
 		return 0;
 	}
 	lua_getiuservalue(L, -1, 1);

@@ -12,6 +12,7 @@
 
 #include "core/config.h"
 #include "core/log.h"
+#include "core/uri.h"
 #include "callobject.h"
 #include "meter.h"
 #include "plain.h"
@@ -77,6 +78,9 @@ int l_call_say(lua_State *L)
 	int rc;
 
 	text = luaL_checklstring(L, 2, &len);
+	if (len > ACTION_TEXT_MAX)
+		return luaL_error(L, "text: text is longer than %d bytes",
+				  ACTION_TEXT_MAX);
 	check_wait(L, run);
 	run_checkpoint(L, run, true);
 	run->ready = false;
@@ -88,7 +92,7 @@ int l_call_say(lua_State *L)
 	if (s->transferring) {
 		log_line(LOG_WARN, session_id(s), "a text is dropped: a "
 			 "transfer is under way");
-		return refused(L, "transfer");
+		return refused(L, "interrupted");
 	}
 
 	run->ticket = ++s->tickets;
@@ -104,7 +108,7 @@ int l_call_say(lua_State *L)
 	if (rc == UV_EBUSY) {
 		log_line(LOG_WARN, session_id(s), "a text is dropped: %s",
 			 err.text);
-		return refused(L, "transfer");
+		return refused(L, "interrupted");
 	}
 	if (rc && rc != UV_ENOTCONN)
 		return luaL_error(L, "%s", err.text);
@@ -189,12 +193,43 @@ static struct action *transfer_action(lua_State *L, const struct run *run,
 	return a;
 }
 
+/* What the status calls the number. */
+static void target(const struct switch_request *sw, char *buf, size_t size)
+{
+	struct uri u;
+
+	if (!sw->uri)
+		snprintf(buf, size, "%s", sw->number);
+	else if (!uri_parse(&u, sw->uri))
+		snprintf(buf, size, "%s", *u.user ? u.user : u.host);
+	else
+		*buf = '\0';
+}
+
+/* The customer has left before it began: as if he had left during it. */
+static int too_late(lua_State *L, const char *number)
+{
+	for (int details = 0; details < 2; details++) {
+		lua_createtable(L, 0, 4);
+		lua_pushliteral(L, "FAIL");
+		lua_setfield(L, -2, "status");
+		lua_pushboolean(L, 1);
+		lua_setfield(L, -2, "hangup");
+		lua_pushstring(L, number);
+		lua_setfield(L, -2, "number");
+	}
+	lua_pushliteral(L, "caller_gone");
+	lua_setfield(L, -2, "reason");
+	return 2;
+}
+
 int l_call_transfer(lua_State *L)
 {
 	struct run *run = call_check(L, 1);
 	struct session_lua *s = run->s;
 	struct action_error err;
 	struct action *a;
+	char number[128];
 	int rc;
 
 	luaL_checktype(L, 2, LUA_TTABLE);
@@ -205,9 +240,10 @@ int l_call_transfer(lua_State *L)
 	a = transfer_action(L, run, &err);
 	if (!a)
 		return luaL_error(L, "%s", err.text);
+	target(a->sw, number, sizeof(number));
 	if (s->gone) {
 		action_free(a);
-		return refused(L, "gone");
+		return too_late(L, number);
 	}
 	run->ready = false;
 	run->wait = WAIT_TRANSFER;
@@ -215,7 +251,7 @@ int l_call_transfer(lua_State *L)
 	if (rc)
 		run->wait = WAIT_NONE;
 	if (rc == UV_ENOTCONN)
-		return refused(L, "gone");
+		return too_late(L, number);
 	if (rc)
 		return luaL_error(L, "%s", err.text);
 	return wait_for(L, run, WAIT_TRANSFER, transfer_done);
@@ -252,8 +288,8 @@ int l_call_reject(lua_State *L)
 	struct run *run = call_check(L, 1);
 	lua_Integer status = luaL_checkinteger(L, 2);
 
-	luaL_argcheck(L, status >= 300 && status <= 699, 2,
-		      "a final SIP status from 300 to 699");
+	luaL_argcheck(L, status >= 400 && status <= 699, 2,
+		      "a final SIP status from 400 to 699");
 	return verdict(L, run, ACT_REJECT, (int)status);
 }
 

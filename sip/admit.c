@@ -5,6 +5,8 @@
  */
 #include "admit.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include <uv.h>
@@ -27,6 +29,33 @@ struct refusal {
 /* Stray 2xx answered per second; more of them are an attack. */
 #define STRAYS_MAX 50
 
+static uint64_t hash(uint64_t h, const char *s)
+{
+	for (; s && *s; s++)
+		h = (h ^ (unsigned char)*s) * UINT64_C(1099511628211);
+	return h ^ 0xff;
+}
+
+/*
+ * Without state, each copy of a request is answered anew, and must get the
+ * same tag (RFC 3261 8.2.7): it is made of what all copies have in common.
+ */
+static void tag_reply(msg_t *msg)
+{
+	const sip_t *sip = sip_object(msg);
+	uint64_t h = UINT64_C(14695981039346656037);
+	char tag[17];
+
+	if (!sip->sip_to || sip->sip_to->a_tag || !sip->sip_from ||
+	    !sip->sip_call_id || !sip->sip_cseq || !sip->sip_via)
+		return;
+	h = hash(h, sip->sip_call_id->i_id);
+	h = hash(h, sip->sip_from->a_tag);
+	h = hash(h, sip->sip_via->v_branch) ^ sip->sip_cseq->cs_seq;
+	snprintf(tag, sizeof(tag), "%016" PRIx64, h);
+	sip_to_tag(msg_home(msg), sip->sip_to, tag);
+}
+
 static void refuse(struct sip *s, msg_t *msg, const struct refusal *r)
 {
 	sip_retry_after_t after[1];
@@ -38,6 +67,7 @@ static void refuse(struct sip *s, msg_t *msg, const struct refusal *r)
 		phrase = sip_status_phrase(r->status);
 	if (r->status >= 300)
 		s->n.refused++;
+	tag_reply(msg);
 	nta_msg_treply(s->agent, msg, r->status, phrase ? phrase : "",
 		       TAG_IF(r->retry_after > 0, SIPTAG_RETRY_AFTER(after)),
 		       TAG_IF(r->unsupported,

@@ -112,6 +112,8 @@ enum dialog_state dialog_step(struct sip_leg *l, enum dialog_event ev)
 	count(l, -1);
 	l->state = next[old][ev];
 	count(l, 1);
+	if (old == D_RING && l->state != D_RING)
+		timer_stop(&l->timer);	/* no 100 any more */
 	return old;
 }
 
@@ -297,6 +299,10 @@ static void on_timer(void *arg)
 {
 	struct sip_leg *l = arg;
 
+	if (l->state == D_RING) {
+		invite_in_trying(l);
+		return;
+	}
 	if (!l->ended) {
 		dialog_go_on(l);
 		return;

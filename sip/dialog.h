@@ -76,7 +76,8 @@ struct sip_leg {
 	uint32_t refer_old[REFERS_KEPT];
 	unsigned offer_tries;	/**< 491s to our re-INVITE                 */
 	unsigned refer_tries;	/**< and to our REFER                      */
-	struct timer timer;	/**< 491 back-off; when ended: gives up    */
+	struct timer timer;	/**< D_RING: until 100 is due; then 491
+				     back-off; when ended: gives up        */
 
 	struct leg_reason reason;	/**< of leg_end(), for CANCEL, BYE */
 	char reason_text[64];
@@ -145,6 +146,8 @@ void dialog_answer(struct answer *a, nta_outgoing_t *orq, const sip_t *sip);
 
 /* invite_in.c */
 struct sip_leg *invite_in(struct sip *s, msg_t *msg, sip_t *sip);
+/** Nothing was answered so far: 100, so that the INVITE is not repeated. */
+void invite_in_trying(struct sip_leg *l);
 int invite_in_ring(struct leg *leg, int status);
 int invite_in_answer(struct leg *leg, struct offer *offer);
 int invite_in_reject(struct leg *leg, int status, const char *phrase,

@@ -1,7 +1,7 @@
 /*
- * Three functions of sofia-sip that the library itself calls through its
+ * Four functions of sofia-sip that the library itself calls through its
  * symbol table are defined here, in our own binary, and so take their place.
- * Each forwards to the library's own and changes one case that would end the
+ * Each does what the library's own does but for one case, which would end the
  * process or send packets where a stranger wants them.
  */
 #define _GNU_SOURCE	/* RTLD_NEXT */
@@ -11,6 +11,7 @@
 #include <dlfcn.h>
 #include <limits.h>
 #include <string.h>
+#include <strings.h>
 #include <uv.h>
 
 #include <sofia-sip/msg_addr.h>
@@ -22,6 +23,7 @@
 #include <sofia-sip/su_tag_io.h>
 #include <sofia-sip/su_tagarg.h>
 #include <sofia-sip/tport.h>
+#include <sofia-sip/url.h>
 
 #include "route.h"
 #include "sip.h"
@@ -29,6 +31,7 @@
 typedef tport_t *(tsend_h)(tport_t *, msg_t *, tp_name_t const *,
 			   tag_type_t, tag_value_t, ...);
 typedef int (sanity_h)(sip_t const *);
+typedef isize_t (param_h)(char const *, char const *, char [], isize_t);
 
 static tsend_h *real_tsend;
 static sanity_h *real_sanity;
@@ -38,6 +41,7 @@ int guard_open(struct sip_counters *c)
 {
 	tsend_h *tsend;
 	sanity_h *sanity;
+	param_h *param;
 	void *p;
 
 	counters = c;
@@ -57,8 +61,10 @@ int guard_open(struct sip_counters *c)
 	memcpy(&tsend, &p, sizeof(p));
 	p = dlsym(RTLD_DEFAULT, "sip_sanity_check");
 	memcpy(&sanity, &p, sizeof(p));
-	return tsend == tport_tsend && sanity == sip_sanity_check ?
-		0 : UV_ENOSYS;
+	p = dlsym(RTLD_DEFAULT, "url_param");
+	memcpy(&param, &p, sizeof(p));
+	return tsend == tport_tsend && sanity == sip_sanity_check &&
+		param == url_param ? 0 : UV_ENOSYS;
 }
 
 /*
@@ -100,6 +106,38 @@ int sip_sanity_check(sip_t const *sip)
 	    sip->sip_via->v_branch && strlen(sip->sip_via->v_branch) < 7)
 		return -1;
 	return real_sanity(sip);
+}
+
+/*
+ * A URI parameter's value. The library's own steps over the end of the string
+ * when the last parameter only begins with the name that is looked for, as in
+ * a Record-Route with `;lrx`, and goes on with what lies behind in memory.
+ */
+isize_t url_param(char const *params, char const *tag, char value[],
+		  isize_t vlen)
+{
+	size_t len = strlen(tag), n;
+
+	if (len && tag[len - 1] == '=')
+		len--;
+	for (const char *p = params; p && *p; p += n + (p[n] == ';')) {
+		n = strcspn(p, ";");
+		if (n < len || strncasecmp(p, tag, len))
+			continue;
+		if (n == len) {
+			if (vlen > 0)
+				value[0] = '\0';
+			return 1;
+		}
+		if (p[len] != '=')
+			continue;
+		if (vlen > 0 && n - len - 1 < (size_t)vlen) {
+			memcpy(value, p + len + 1, n - len - 1);
+			value[n - len - 1] = '\0';
+		}
+		return (isize_t)(n - len);
+	}
+	return 0;
 }
 
 int guard_ack_bye(nta_agent_t *agent, msg_t *msg, int bye)

@@ -11,6 +11,8 @@
 
 #include "core/offer.h"
 
+#define TRYING_MS 200
+
 static int on_ack(nta_incoming_magic_t *magic, nta_incoming_t *irq,
 		  sip_t const *sip);
 
@@ -45,7 +47,9 @@ struct sip_leg *invite_in(struct sip *s, msg_t *msg, sip_t *sip)
 
 	nta_incoming_tag(l->irq, nta_leg_get_tag(l->dialog));
 	nta_incoming_bind(l->irq, on_ack, (nta_incoming_magic_t *)l);
-	nta_incoming_treply(l->irq, SIP_100_TRYING, TAG_END());
+	/* RFC 3261 17.2.1: no 100 if an answer comes within 200 ms, as it does
+	 * unless the bot lets the call ring. */
+	timer_start(&l->timer, TRYING_MS);
 	return l;
 fail:
 	if (msg)
@@ -54,6 +58,12 @@ fail:
 	if (l)
 		dialog_undo(l);
 	return NULL;
+}
+
+void invite_in_trying(struct sip_leg *l)
+{
+	if (l->irq && nta_incoming_status(l->irq) < 100)
+		nta_incoming_treply(l->irq, SIP_100_TRYING, TAG_END());
 }
 
 static void forget(struct sip_leg *l)

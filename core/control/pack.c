@@ -10,7 +10,14 @@
 #define KEEP_BYTES (1024 * 1024)
 
 #define PACK_KEY(pk, literal) \
-	pack_bytes(pk, literal, sizeof(literal) - 1)
+	pack_ascii(pk, literal, sizeof(literal) - 1)
+
+/* Names of our own need no look at their bytes. */
+static void pack_ascii(msgpack_packer *pk, const char *s, size_t len)
+{
+	msgpack_pack_str(pk, len);
+	msgpack_pack_str_body(pk, s, len);
+}
 
 static int packed_write(void *arg, const char *p, size_t len)
 {
@@ -176,7 +183,7 @@ void event_head_free(struct event_head *h)
 
 static void pack_field(msgpack_packer *pk, const struct field *f)
 {
-	pack_text(pk, f->name);
+	pack_ascii(pk, f->name, strlen(f->name));
 	switch (f->kind) {
 	case FIELD_STRING:
 		pack_bytes(pk, f->s, f->len);

@@ -121,14 +121,18 @@ static int v_offer(struct leg *leg, struct offer *offer)
 
 static int v_accept(struct leg *leg, struct offer *offer)
 {
-	of(leg)->offered = false;
-	keep(of(leg), offer);
+	struct sim_leg *l = of(leg);
+
+	l->offered = false;
+	l->answer_due = l->asking;
+	l->asking = false;
+	keep(l, offer);
 	return 0;
 }
 
 static int v_refuse(struct leg *leg, int status)
 {
-	of(leg)->offered = false;
+	of(leg)->offered = of(leg)->asking = false;
 	of(leg)->refused = status;
 	return 0;
 }
@@ -425,11 +429,33 @@ void sim_reinvite(struct sim_leg *l, enum media_dir dir)
 	struct offer *o;
 
 	/* A leg with a re-INVITE under way answers 491 by itself. */
-	if (l->state != SIM_UP || l->offered || l->offering)
+	if (l->state != SIM_UP || l->offered || l->offering || l->answer_due)
 		return;
 	l->offered = true;
 	o = sdp_of(l, dir);
 	tell(l, &(struct leg_event) { .type = LEG_OFFER, .offer = o });
+	offer_unref(o);
+}
+
+void sim_reinvite_empty(struct sim_leg *l)
+{
+	if (l->state != SIM_UP || l->offered || l->offering || l->answer_due)
+		return;
+	l->offered = l->asking = true;
+	tell(l, &(struct leg_event) { .type = LEG_OFFER });
+}
+
+void sim_offer_ack(struct sim_leg *l, enum sim_answer answer)
+{
+	struct offer *o;
+
+	if (l->state != SIM_UP || !l->answer_due)
+		return;
+	l->answer_due = false;
+	o = answer == SIM_NO_ANSWER ? NULL : sdp_of(l, answer_dir(l));
+	if (answer == SIM_OTHER_PORT)
+		o->port = (uint16_t)(o->port + 1000);
+	tell(l, &(struct leg_event) { .type = LEG_OFFER_ACKED, .offer = o });
 	offer_unref(o);
 }
 

@@ -38,6 +38,8 @@ struct sim_leg {
 	int rung;		/**< status of leg_ring(), or 0          */
 	bool offering;		/**< a re-INVITE of the engine's is open */
 	bool offered;		/**< a re-INVITE of the peer's is open   */
+	bool asking;		/**< and has no SDP                      */
+	bool answer_due;	/**< it was accepted: sim_offer_ack()    */
 	bool referring;		/**< REFER sent, not answered            */
 	bool referred;		/**< REFER sent: NOTIFY may come         */
 	struct offer *to_peer;	/**< last SDP the engine sent            */
@@ -87,6 +89,10 @@ void sim_bye(struct sim_leg *l);
 void sim_offer_done(struct sim_leg *l, int status);	/* to a re-INVITE */
 void sim_offer_differs(struct sim_leg *l);	/* 200 with another port */
 void sim_reinvite(struct sim_leg *l, enum media_dir dir);
+void sim_reinvite_empty(struct sim_leg *l);		/* without SDP */
+/** Its ACK: `answer` of these, else none. */
+enum sim_answer { SIM_NO_ANSWER, SIM_SAME_ANSWER, SIM_OTHER_PORT };
+void sim_offer_ack(struct sim_leg *l, enum sim_answer answer);
 void sim_refer_done(struct sim_leg *l, int status, bool no_sub);
 void sim_notify(struct sim_leg *l, int status, bool terminated);
 void sim_text(struct sim_leg *l, const char *text);

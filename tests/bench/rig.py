@@ -30,7 +30,10 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def settled(case, t1x64=T1X64):
-    """Seconds after which nothing is left of a transaction of this case."""
+    """Seconds after which nothing is left of a transaction of this case.
+
+    That is nta's; Kamailio's are gone sooner, and wait as long.
+    """
     return max(t1x64, {"answer": 0, "refer": T4, "bridge": TIMER_D}[case]) + 2
 
 

@@ -48,6 +48,37 @@ return bot {
       local function f() return 1 + f() end
       f()
     end },
+    Hoard = { ["q!"] = "hoard", function(call)
+      local t = {}
+      for i = 1, 1e9 do t[i] = { i } end
+    end },
+    Session = { ["q!"] = "session", function(call)
+      for i = 1, 3000 do call.session["key" .. i] = "some text of a length" end
+    end },
+    Cycle = { ["q!"] = "cycle", function(call)
+      local t = {}
+      t.t = t
+      call.session.cycle = t
+    end },
+    Coroutine = { ["q!"] = "coroutine", function(call)
+      coroutine.wrap(function() call:sleep(1) end)()
+    end },
+    Unused = { ["q!"] = "unused", function(call)
+      enter "/Start"
+    end },
+    Value = { ["q!"] = "value", function(call)
+      return 42
+    end },
+    Enter = { ["q!"] = "enter", enter "/Enter" },
+    Reply = { ["q!"] = "reply", function(call)
+      table.insert(call.response.replies, { type = "dance" })
+    end },
+    Audio = { ["q!"] = "audio", function(call)
+      table.insert(call.response.replies, { type = "audio", file = "x.wav" })
+    end },
+    Listen = { ["q!"] = "listen", function(call)
+      call:listen { q = "yes" }
+    end },
     Sort = { ["q!"] = "sort", function(call)
       local t = {}
       for i = 1, 20000 do t[i] = i % 7 end
@@ -56,8 +87,17 @@ return bot {
   },
 }
 """
-TRIES = ["loop", "pcall", "memory", "rep", "find", "gsub", "error",
-         "undefined", "global", "deep", "sort"]
+BUDGET = "handler_instructions"
+TRIES = [
+    ("loop", BUDGET), ("pcall", BUDGET), ("memory", "handler_"),
+    ("rep", "handler_"), ("find", BUDGET), ("gsub", BUDGET),
+    ("sort", BUDGET), ("hoard", "handler_memory"), ("deep", ""),
+    ("error", "nothing"), ("undefined", "undefinedGlobal"),
+    ("global", "leaked"), ("session", "65536 bytes"), ("cycle", "cycle"),
+    ("coroutine", "cannot wait here"), ("unused", "not used"),
+    ("value", "number"), ("enter", "32"), ("reply", "dance"),
+    ("audio", "not available"), ("listen", "not available"),
+]
 
 GOOD = """
 return bot {
@@ -70,8 +110,8 @@ return bot {
 """
 
 
-@pytest.mark.parametrize("word", TRIES)
-def test_one_line_scriptError_and_the_call_ends(world, word):
+@pytest.mark.parametrize("word,names", TRIES, ids=[t[0] for t in TRIES])
+def test_one_line_scriptError_and_the_call_ends(world, word, names):
     cust, agent, node = world.trio(
         bots={"bad": BAD, "good": GOOD},
         config={"channels": {"good": {"trunk": "office", "number": "200",
@@ -97,6 +137,7 @@ def test_one_line_scriptError_and_the_call_ends(world, word):
     e = node.wait_for("bot.error", call=c.id, timeout=20)
     assert e["state"] == "/" + word.capitalize()
     assert re.search(r"bad\.lua:\d+: ", e["message"]), e["message"]
+    assert names in e["message"], e["message"]
     assert "\n" not in e["message"]
     print(e["message"])
     # Unhandled: the fallback prompt, and the end of that call alone.
@@ -204,6 +245,55 @@ return bot {
     # Told, but not raised a third time.
     assert [e["state"] for e in node.rpc.find("bot.error")] == [
         "/Over", "/Caught"]
+
+
+GREEDY = """
+return bot {
+  name = "support",
+  states = {
+    Start = { q = "$regex</start>", a "Hi!" },
+    Keep = { ["q!"] = "keep", function(call)
+      for i = 1, 10 do
+        call.session["k" .. i] = ("x"):rep(5000) .. i
+      end
+      call:say "kept"
+    end },
+    Ping = { ["q!"] = "ping", a "pong" },
+  },
+}
+"""
+
+
+def test_a_bot_at_its_memory_gets_no_new_calls(world):
+    """503 and bot.limit; its live calls go on, other bots are served."""
+    cust, agent, node = world.trio(
+        bots={"bad": GREEDY, "good": GOOD},
+        config={"limits": {"bot_memory": "1M"}, "channels": {
+            "good": {"trunk": "office", "number": "200", "bot": "good"}}})
+    calls = []
+    for _ in range(60):
+        c = cust.invite(node, "100")
+        if c.expect((200, 503)).status == 503:
+            break
+        c.ack()
+        c.id = node.wait_for("call.started", sip_call_id=c.call_id)["call"]
+        c.message("keep")
+        node.wait_for("bot.say", call=c.id, text="kept")
+        calls.append(c)
+    else:
+        raise AssertionError("60 calls of 50 kB were taken")
+    print(len(calls), "calls were taken")
+    assert len(calls) > 3
+    assert node.wait_for("bot.limit")["bot"] == "bad"
+    calls[0].message("ping")
+    node.wait_for("bot.say", call=calls[0].id, text="pong")
+    other = connect(cust, node, "200")
+    other.bye()
+    for c in calls:
+        c.bye()
+        gone(node, c, "customer")
+    again = connect(cust, node, "100")
+    again.bye()
 
 
 SYNTAX = """

@@ -245,6 +245,24 @@ def test_timers_version_help():
     assert p.returncode == 0
     for word in ("check", "ctl", "timers", "-c"):
         assert word in p.stdout
+    for args in (["check", "--help"], ["-c", "x", "--help"],
+                 ["check", "-h"]):
+        assert tandem(*args).stdout == p.stdout, args
+
+
+def test_what_is_printed_can_be_used_from_where_one_stands(tmp_path):
+    """Paths of the config are from its folder, those printed are not."""
+    from harness.node import Node
+    (tmp_path / "sub").mkdir()
+    n = Node(tmp_path / "sub", bots={"support": BOT}, start=False)
+    n.file = "sub/tandem.lua"
+    n.folder = tmp_path
+    try:
+        n.start()
+        assert "control unix:sub/tandem.sock" in n.out().splitlines()
+        n.finish()
+    finally:
+        n.kill()
 
 
 @pytest.mark.parametrize("args", [

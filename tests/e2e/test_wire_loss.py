@@ -83,6 +83,7 @@ def lossy(world):
         "support": BOT}, timers={"t1": "200ms", "t1x64": "3s",
                                  "refer_bye": "100ms"})
     yield cust, agent, node
+    cust.twice = cust.swap = False
     if node.process.poll() is None:
         ping(cust, node)
 

@@ -8,6 +8,7 @@ import pytest
 from harness.cases import (BOT, connect, ended, gone, hung_up, ping, switch,
                            until)
 from harness.message import Message
+from harness.rpc import RpcError
 from harness.waits import token
 
 
@@ -128,6 +129,21 @@ def test_T8_from_an_address_of_no_trunk(three, world):
     gone(open_to_all, c, "customer")
 
 
+@pytest.mark.parametrize("method,user", [("OPTIONS", "x"),
+                                         ("INVITE", "999")])
+def test_T4_copies_get_the_same_answer(three, method, user):
+    """Also where no state is kept: the To tag is no other (RFC 3261 8.2.7)."""
+    cust, agent, node = three
+    m = cust.build(method, "sip:%s@%s:%d" % (user, *node.sip), node,
+                   body=cust.sdp() if method == "INVITE" else "")
+    for _ in range(3):
+        cust.send(m, node.sip)
+    first = cust.answer_to(m)
+    until(lambda: cust.copies_of(first) == 2, "not three alike")
+    if method == "INVITE":
+        cust.send(ack_for(m, first.get("to")), node.sip)
+
+
 def test_message_of_another_type_gets_415(three):
     cust, agent, node = three
     c = connect(cust, node)
@@ -162,7 +178,10 @@ def ack_for(request, to=None):
 def no_calls(node):
     """Those that were answered after all are hung up; all end."""
     for c in node.call("call.list")["calls"]:
-        node.call("call.hangup", call=c["call"])
+        try:
+            node.call("call.hangup", call=c["call"])
+        except RpcError as e:
+            assert e.code == "gone", e
     until(lambda: node.live_calls() == 0, "calls are left", 8)
 
 
@@ -350,6 +369,22 @@ def test_T10_garbage(three):
         ping(cust, node)
     c.message("ping")
     c.bye()
+    no_calls(node)
+    cust.drop_all()
+
+
+def test_T10_route_parameters_that_only_begin_with_a_name(three):
+    """`;lrx` at the end of a route: what is behind it is not read."""
+    cust, agent, node = three
+    cust.auto_reply("BYE")
+    for n in range(16):
+        for form in ("<sip:192.0.2.1;lr%s>", "<sip:192.0.2.1;lr;y=%s;lrx>",
+                     "<sip:192.0.2.1;transport%s>", "<sip:192.0.2.1;=%s>"):
+            for tail in ("", ";a=b", " , <sip:h;lr>"):
+                cust.invite(node, headers=[
+                    ("Record-Route", form % ("x" * n) + tail)],
+                    contact="<sip:%s@127.0.0.1;maddr%s>" % ("c" * n, n))
+        ping(cust, node)
     no_calls(node)
     cust.drop_all()
 

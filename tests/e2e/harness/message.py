@@ -127,7 +127,7 @@ def uri_of(value):
     """The URI of a name-addr or addr-spec header value."""
     if value is None:
         return None
-    m = re.search(r"<([^>]*)>", value)
+    m = re.search(r'<([^<>]*)>[^<>"]*$', value)
     return m.group(1) if m else value.split(";")[0].strip()
 
 

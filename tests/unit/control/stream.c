@@ -120,7 +120,7 @@ static void a_cdr_names_its_call_once(void **state)
 	client_close(&c);
 }
 
-static void bytes_that_are_not_utf8_travel_as_they_are(void **state)
+static void bytes_that_are_not_utf8_are_replaced(void **state)
 {
 	struct event ev = { .type = EV_BOT_SAY };
 	struct client c;
@@ -138,9 +138,9 @@ static void bytes_that_are_not_utf8_travel_as_they_are(void **state)
 
 		pump();
 		n = recv(c.fd, buf, sizeof(buf), MSG_DONTWAIT);
-		if (n > 5) {
-			assert_memory_equal(buf + n - 5, "\xa4" "a\xff\x00z",
-					    5);
+		if (n > 7) {
+			assert_memory_equal(buf + n - 7, "\xa6" "a\xef\xbf\xbd"
+					    "\x00z", 7);
 			break;
 		}
 	}
@@ -362,7 +362,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(an_event_is_one_flat_map),
 		T(a_cdr_names_its_call_once),
-		T(bytes_that_are_not_utf8_travel_as_they_are),
+		T(bytes_that_are_not_utf8_are_replaced),
 		T(types_and_call_choose),
 		T(since_gives_what_was_missed_before_what_comes),
 		T(a_gap_is_said_and_nothing_replayed),

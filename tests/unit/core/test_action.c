@@ -75,6 +75,7 @@ static void bad(void **state)
 			"phoneNumber" },
 		{ "{'type':'switch','sipUri':'sip:a@h\\r\\nX: y'}", "CR" },
 		{ "{'type':'switch','sipUri':7}", "sipUri" },
+		{ "{'type':'switch','sipUri':'agent'}", "user@host" },
 		{ "{'type':'switch','sipUri':'sip:a@h;method=BYE'}",
 			"method" },
 		{ "{'type':'switch','sipUri':'sip:a@h?X=y'}", "not avail" },

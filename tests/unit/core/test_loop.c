@@ -1,6 +1,7 @@
 /* Timers, tasks and the sweep, on the virtual and on the real clock. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -137,6 +138,50 @@ static void real_clock(void **state)
 	assert_int_equal(uv_loop_close(&uv), 0);
 }
 
+struct endless {
+	struct loop *l;
+	struct task task;
+	bool stopped;
+};
+
+static void again(void *arg)
+{
+	struct endless *e = arg;
+
+	if (!e->stopped)
+		task_post(e->l, &e->task, again, e);
+}
+
+static void stop_it(uv_timer_t *h)
+{
+	struct endless *e = h->data;
+
+	e->stopped = true;
+	uv_close((uv_handle_t *)h, NULL);
+	uv_stop(h->loop);
+}
+
+/* Tasks without end do not keep a live node from its input. */
+static void endless_tasks(void **state)
+{
+	struct endless e = { .stopped = false };
+	uv_timer_t input;
+	uv_loop_t uv;
+
+	(void)state;
+	uv_loop_init(&uv);
+	e.l = loop_new(&uv);
+	uv_timer_init(&uv, &input);
+	input.data = &e;
+	uv_timer_start(&input, stop_it, 1, 0);
+	task_post(e.l, &e.task, again, &e);
+	uv_run(&uv, UV_RUN_DEFAULT);
+	assert_true(e.stopped);
+	loop_free(e.l);
+	uv_run(&uv, UV_RUN_DEFAULT);
+	assert_int_equal(uv_loop_close(&uv), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -144,6 +189,7 @@ int main(void)
 		cmocka_unit_test(many_timers_keep_their_order),
 		cmocka_unit_test(tasks_run_before_the_sweep),
 		cmocka_unit_test(real_clock),
+		cmocka_unit_test(endless_tasks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

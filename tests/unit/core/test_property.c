@@ -43,7 +43,7 @@ static void customer_step(void)
 
 	if (!sim_has(w.sim, c))
 		return;
-	switch (roll(9)) {
+	switch (roll(11)) {
 	case 0: sim_ack(c); break;
 	case 1: sim_bye(c); break;
 	case 2: sim_offer_done(c, status_of(offers, 7)); break;
@@ -52,6 +52,8 @@ static void customer_step(void)
 	case 5: sim_notify(c, status_of(notes, 6), roll(2)); break;
 	case 6: sim_reinvite(c, (enum media_dir)roll(4)); break;
 	case 7: sim_text(c, "text"); break;
+	case 8: sim_reinvite_empty(c); break;
+	case 9: sim_offer_ack(c, (enum sim_answer)roll(3)); break;
 	default: sim_digit(c, '1'); break;
 	}
 }
@@ -64,7 +66,7 @@ static void agent_step(void)
 
 	if (!a)
 		return;
-	switch (roll(8)) {
+	switch (roll(10)) {
 	case 0: sim_progress(a, 100); break;
 	case 1: sim_progress(a, roll(2) ? 180 : 183); break;
 	case 2: sim_answer(a); break;
@@ -72,6 +74,8 @@ static void agent_step(void)
 	case 4: sim_bye(a); break;
 	case 5: sim_offer_done(a, status_of(offers, 4)); break;
 	case 6: sim_offer_differs(a); break;
+	case 7: sim_reinvite_empty(a); break;
+	case 8: sim_offer_ack(a, (enum sim_answer)roll(3)); break;
 	default: sim_reinvite(a, (enum media_dir)roll(4)); break;
 	}
 }
@@ -146,8 +150,24 @@ static void settle(void)
 		}
 	}
 	world_wait(&w, BOUND_MS);
+	/* A peer always gets an answer. */
+	if (sim_has(w.sim, w.customer))
+		assert_false(w.customer->offered);
 	assert_int_equal(w.transfers_started, w.transfers_ended);
 	assert_true(w.outcomes >= w.transfers_ended);
+}
+
+/* Some begin with two who talk, which chance alone rarely brings about. */
+static void talk(void)
+{
+	const struct switch_fields f = {
+		.method = "bridge", .keep = roll(2),
+	};
+
+	if (world_switch(&w, &f) || !world_agent(&w))
+		return;
+	sim_answer(world_agent(&w));
+	sim_offer_done(w.customer, 200);
 }
 
 static void play(uint64_t seed)
@@ -164,6 +184,8 @@ static void play(uint64_t seed)
 	if (roll(8)) {
 		world_turn(&w);
 		sim_ack(w.customer);
+		if (!roll(4))
+			talk();
 	}
 	n = 1 + (unsigned)roll(STEPS_MAX);
 	for (unsigned i = 0; i < n && engine_calls(w.engine); i++)

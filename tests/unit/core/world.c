@@ -169,6 +169,36 @@ static const char *field(const struct event *ev, const char *name)
 	return "";
 }
 
+static const json_t *json_field(const struct event *ev, const char *name)
+{
+	for (unsigned i = 0; i < ev->count; i++)
+		if (!strcmp(ev->fields[i].name, name) &&
+		    ev->fields[i].kind == FIELD_JSON)
+			return ev->fields[i].json;
+	return NULL;
+}
+
+static void keep_details(struct world *world, const struct event *ev)
+{
+	const json_t *a;
+	size_t i;
+
+	snprintf(world->reason, sizeof(world->reason), "%s",
+		 field(ev, "reason"));
+	snprintf(world->ended_by, sizeof(world->ended_by), "%s",
+		 field(ev, "ended_by"));
+	world->sip = (int)json_integer_value(json_object_get(
+		json_field(ev, "sip"), "code"));
+	world->attempts[0] = '\0';
+	json_array_foreach(json_field(ev, "attempts"), i, a) {
+		const size_t len = strlen(world->attempts);
+
+		snprintf(world->attempts + len, sizeof(world->attempts) - len,
+			 "%s%s", i ? " " : "", json_string_value(
+				 json_object_get(a, "reason")));
+	}
+}
+
 static void on_event(const struct event *ev, void *arg)
 {
 	struct world *world = arg;
@@ -197,8 +227,7 @@ static void on_event(const struct event *ev, void *arg)
 	case EV_TRANSFER_ENDED:
 		world->transfers_ended++;
 		world->outcome_at = loop_now(world->loop);
-		snprintf(world->reason, sizeof(world->reason), "%s",
-			 field(ev, "reason"));
+		keep_details(world, ev);
 		break;
 	default:
 		break;

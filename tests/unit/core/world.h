@@ -42,7 +42,8 @@ struct world {
 	int transfers_started, transfers_ended;
 	char method[16], phase[32];
 	bool success, hangup;
-	char reason[32], number[64];
+	char reason[32], number[64], ended_by[16];
+	char attempts[64];	/* their reasons, space between          */
 	int sip;
 	uint64_t transfer_at, outcome_at;	/* loop_now()            */
 };

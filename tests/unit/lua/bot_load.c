@@ -14,18 +14,21 @@ static const struct { const char *source, *said; } table[] = {
 	{ "return bot { name = 'x', 'hi', states = {} }", "loaded\n" },
 
 	/* no bot */
-	{ "", "bot.lua: the file does not return bot { ... }, but a nil\n" },
-	{ "return {}", "bot.lua: the file does not return bot { ... }, but a "
+	{ "", "bot.lua:1: /: the file does not return bot { ... }, but a nil\n" },
+	{ "return {}", "bot.lua:1: /: the file does not return bot { ... }, but a "
 	  "table\n" },
-	{ "return a 'x'", "bot.lua: the file does not return bot { ... }, "
+	{ "return a 'x'", "bot.lua:1: /: the file does not return bot { ... }, "
 	  "but a reaction\n" },
-	{ "return bot", "bot.lua: the file does not return bot { ... }, but "
+	{ "return bot", "bot.lua:1: /: the file does not return bot { ... }, but "
 	  "a function\n" },
 	{ "return bot 'x'", "bot.lua:1: 'bot' needs a table: bot { ... }\n" },
 	{ "\33Lua", "bot.lua: attempt to load a binary chunk (mode is 't')\n"
 	},
 	{ "while true do end", "bot.lua:1: handler_instructions: the budget "
 	  "of 21000000 instructions is spent\n" },
+
+	{ "local b =\n bot {}\n\n", "bot.lua:2: /: the file does not return "
+	  "bot { ... }, but a nil\n" },
 
 	/* syntax and the missing comma */
 	{ "return bot {\n  a 'x'\n  a 'y' }",
@@ -42,7 +45,29 @@ static const struct { const char *source, *said; } table[] = {
 	{ "return bot { states = {\n A = {\n q = 'x',\n foo() } } }",
 	  "bot.lua:4: /A: 'foo' is not defined\n" },
 
+	/* words of the library, not called */
+	{ "return bot { 'x', hangup }",
+	  "bot.lua:1: /: a word of the library is no reaction by itself; it "
+	  "is called: hangup()\n" },
+	{ "return bot { function(call) return hangup end }", "loaded\n" },
+
+	/* fields of a switch */
+	{ "return bot { switch { phonNumber = 1 } }",
+	  "bot.lua:1: /: switch: unknown field 'phonNumber'; did you mean "
+	  "'phoneNumber'?\n" },
+	{ "return bot { switch { phoneNumber = 1, zzz = 1, music = 'x' } }",
+	  "bot.lua:1: /: 'music' is not available in this version\n"
+	  "bot.lua:1: /: switch: unknown field 'zzz'\n" },
+
 	/* keys */
+	{ "return bot {\n name = 'x',\n states = {\n A = { q = 'a' },\n },\n"
+	  " name = 'y' }",
+	  "bot.lua:6: /: key 'name' is written twice in this table (first in "
+	  "line 2)\n" },
+	{ "return bot { states = {\n A = { states = {\n B = { 'x' } },\n q = "
+	  "'x', q = 'y' } } }",
+	  "bot.lua:4: /A: key 'q' is written twice in this table (first in "
+	  "line 4)\n" },
 	{ "return bot { stats = {} }",
 	  "bot.lua:1: /: unknown key 'stats'; did you mean 'states'?\n" },
 	{ "return bot { states = { A = {\n nocontext = true } } }",

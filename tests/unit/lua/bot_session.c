@@ -106,6 +106,33 @@ static void client_is_kept(void **state)
 	desk_close(&d);
 }
 
+/* What was refused does not stay to make the next handlers fail. */
+static void unfit_data_is_dropped(void **state)
+{
+	struct desk d;
+	struct caller c;
+
+	(void)state;
+	desk_open(&d, "return bot { noContext = true, states = {\n"
+		  "F = { event = 'f', noContext = true, function(call)\n"
+		  "  local s = call.session s.good = s.good or { 1 }\n"
+		  "  s.f = log s.me = s s.big = ('x'):rep(70000)\n"
+		  "  s[{}] = 1 setmetatable(s, {}) end },\n"
+		  "S = { event = 'scriptError', noContext = true, "
+		  "function(call)\n"
+		  "  log(call.session) call.session.n = 2 end } } }");
+	call_in(&d, &c, "49301");
+	start(&c);
+	raise_event(&c, "f");
+	assert_int_equal(c.errors, 1);
+	expect_part(&c, "log {\"good\":[1]}");
+	raise_event(&c, "f");
+	assert_int_equal(c.errors, 2);
+	expect_part(&c, "log {\"good\":[1],\"n\":2}");
+	hang(&c);
+	desk_close(&d);
+}
+
 static void clients_are_bounded(void **state)
 {
 	struct client_store *st = client_store_new(10);
@@ -185,6 +212,109 @@ static void no_error(void *arg, const struct bot_error *e)
 	fail();
 }
 
+/* Where speech takes no time, one bot that never stops leaves the others
+ * theirs. */
+static void endless_speech(void **state)
+{
+	struct desk d;
+	struct caller c[2];
+	size_t before;
+
+	(void)state;
+	desk_open(&d, "return bot { states = { S = { q = '$regex</start>', "
+		  "function(call) while call.request.from == '1' do "
+		  "call:say 'x' end return 'Hi.' end } } }");
+	call_in(&d, &c[0], "1");
+	call_in(&d, &c[1], "2");
+	start(&c[0]);		/* returns */
+	start(&c[1]);
+	expect(&c[1], "state /S\nsay Hi.");
+	before = strlen(c[0].heard);
+	assert_in_range(before, 100, 1000);
+	loop_advance(d.loop, 1);
+	assert_true(strlen(c[0].heard) > before);	/* and goes on */
+	leave(&c[0], "hangup");
+	turn(&c[0]);
+	expect_part(&c[0], "drained");
+	assert_int_equal(c[0].errors, 0);
+	hang(&c[0]);
+	hang(&c[1]);
+	desk_close(&d);
+}
+
+/* A handler may go on for hours: what it used is not kept. */
+static void endless_reactions(void **state)
+{
+	const struct bot_limits was = limits;
+	struct caller c, several[3];
+	struct desk d;
+
+	(void)state;
+	limits.handler_memory = 100000;
+	desk_open(&d, "return bot { function(call) while true do "
+		  "call:react(when(function() return false end) { 'x' }) "
+		  "call:sleep(1) end end }");
+	call_in(&d, &c, "1");
+	start(&c);
+	loop_advance(d.loop, 5000 * 1000);
+	expect(&c, "");
+	leave(&c, NULL);
+	hang(&c);
+	desk_close(&d);
+
+	/* nor is it held against it that others' steps collect its garbage */
+	desk_open(&d, "return bot { function(call) while true do "
+		  "call:react(when(function() return false end) { 'x' }) "
+		  "call:sleep(1) end end }");
+	for (int i = 0; i < 3; i++) {
+		call_in(&d, &several[i], "1");
+		start(&several[i]);
+	}
+	loop_advance(d.loop, 20000 * 1000);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(several[i].errors, 0);
+		hang(&several[i]);
+	}
+	desk_close(&d);
+
+	/* what it did not use is still known */
+	desk_open(&d, "return bot { function(call) local r = a 'x'\n"
+		  "call:sleep(1) end }");
+	call_in(&d, &c, "1");
+	start(&c);
+	loop_advance(d.loop, 1000);
+	expect_part(&c, "bot.lua:1: a reaction was built and not used");
+	hang(&c);
+	desk_close(&d);
+	limits = was;
+}
+
+/* However a text comes, it has a bound. */
+static void texts_are_bounded(void **state)
+{
+	static const char *const ways[] = {
+		"call:say(s .. 'x')", "return s .. 'x'", "return a(s .. 'x')",
+		"call.dialer.hangUp(s .. 'x')", "call.response.replies = "
+		"{ { type = 'text', text = s .. 'x' } }",
+	};
+	char body[256];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(ways) / sizeof(*ways); i++) {
+		struct desk d;
+		struct caller c;
+
+		snprintf(body, sizeof(body), "return bot { function(call) "
+			 "local s = ('x'):rep(65536) %s end }", ways[i]);
+		desk_open(&d, body);
+		call_in(&d, &c, "");
+		start(&c);
+		assert_int_equal(c.errors, 1);
+		hang(&c);
+		desk_close(&d);
+	}
+}
+
 static void close_in_a_callback(void **state)
 {
 	static const struct session_handlers h = {
@@ -227,8 +357,12 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(shards),
 		cmocka_unit_test(client_is_kept),
+		cmocka_unit_test(unfit_data_is_dropped),
 		cmocka_unit_test(clients_are_bounded),
 		cmocka_unit_test(idle_and_drained),
+		cmocka_unit_test(endless_speech),
+		cmocka_unit_test(endless_reactions),
+		cmocka_unit_test(texts_are_bounded),
 		cmocka_unit_test(close_in_a_callback),
 		cmocka_unit_test(unload_in_mid_wait),
 	};

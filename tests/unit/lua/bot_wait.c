@@ -201,6 +201,40 @@ static void gone_while_it_speaks(void **state)
 	end();
 }
 
+/* What he was saying is cut short by the customer who leaves. */
+static void gone_cuts_what_it_says(void **state)
+{
+	(void)state;
+	with("pcall(call.say, call, 'x') log 'never'");
+	expect(&c, "state /S\nsay x");
+	c.s->ops->said(c.s, c.ticket, true);
+	leave(&c, "botHangup");
+	turn(&c);
+	expect(&c, "drained");
+	assert_int_equal(c.errors, 0);
+	end();
+}
+
+static void transfer_after_he_left(void **state)
+{
+	(void)state;
+	with("call:sleep(1) "
+	     "local s, d = call:transfer { phoneNumber = '1 2' } log(s) "
+	     "log(d.reason) "
+	     "s = call:transfer { sipUri = 'ann@10.0.0.1' } log(s) "
+	     "log(call.dialer.getTransferStatus()) "
+	     "log(pcall(call.transfer, call, { timeout = 5 }))");
+	leave(&c, "botHangup");
+	expect(&c, "state /S");
+	loop_advance(d.loop, 1000);
+	expect(&c, "log {\"status\":\"FAIL\",\"hangup\":true,"
+	       "\"number\":\"1 2\"}\nlog caller_gone\n"
+	       "log {\"status\":\"FAIL\",\"hangup\":true,"
+	       "\"number\":\"ann\"}\nlog nil\nlog false\ndrained");
+	assert_int_equal(c.errors, 0);
+	end();
+}
+
 static void outcome_before_events_when_gone(void **state)
 {
 	(void)state;
@@ -353,7 +387,7 @@ static void ringing(void **state)
 	desk_close(&e);
 	check_script("call:reject(200)",
 		     "error bot.lua:2: bad argument #1 to 'reject' (a final "
-		     "SIP status from 300 to 699) in /\n"
+		     "SIP status from 400 to 699) in /\n"
 		     "say Sorry, I did not understand you.\nhangup");
 }
 
@@ -389,6 +423,8 @@ int main(void)
 		cmocka_unit_test(refused_switch),
 		cmocka_unit_test(gone_order),
 		cmocka_unit_test(gone_while_it_speaks),
+		cmocka_unit_test(gone_cuts_what_it_says),
+		cmocka_unit_test(transfer_after_he_left),
 		cmocka_unit_test(outcome_before_events_when_gone),
 		cmocka_unit_test(customer_left_the_engine_knows),
 		cmocka_unit_test(cannot_wait),

@@ -19,6 +19,19 @@ static void called_and_we_hang_up(void **state)
 	answer_bye();
 }
 
+static void answered_at_once_without_100(void **state)
+{
+	(void)state;
+	peer_request(&p, "INVITE", NULL, PEER_SDP);
+	assert_memory_equal(peer_expect(&p, "SIP/2.0 ", "INVITE"),
+			    "SIP/2.0 200", 11);
+	peer_take_tag(&p);
+	peer_ack(&p, NULL);
+	side_event(&s, LEG_ACKED);
+	end();
+	answer_bye();
+}
+
 static void called_and_peer_hangs_up(void **state)
 {
 	(void)state;
@@ -246,6 +259,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(called_and_we_hang_up),
+		TEST(answered_at_once_without_100),
 		TEST(called_and_peer_hangs_up),
 		TEST(O18_bye_waits_for_the_ack),
 		TEST(O18_no_ack_at_all),
