@@ -1,10 +1,12 @@
 /*
  * The command line: which command, and what is wrong with it.
  */
+#include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cmd.h"
 #include "control/control.h"
@@ -132,10 +134,25 @@ static const struct command {
 	{ "timers", timers },
 };
 
+/* Whoever starts us may have closed the standard streams: the next socket
+ * would take their numbers, and be written to as if it were one of them. */
+static bool open_streams(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	return fd > STDERR_FILENO && !close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	const char *file;
 	bool asked;
+
+	if (!open_streams())
+		return 1;
 
 	/* A reader who leaves is an error of write(), not the end of us. */
 	signal(SIGPIPE, SIG_IGN);

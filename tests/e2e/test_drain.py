@@ -1,11 +1,12 @@
 """Signals: SIGTERM drains, a second one ends at once, SIGHUP."""
 
+import os
 import signal
 
 import pytest
 
 from harness.cases import (BOT, connect, ended, gone, hung_up, ping, refuse,
-                           switch)
+                           switch, until)
 
 
 @pytest.fixture
@@ -134,6 +135,31 @@ def test_nobody_reads_what_it_prints(world):
         ping(cust, node)
         p.send_signal(signal.SIGHUP)
         ping(cust, node)
+        p.send_signal(signal.SIGTERM)
+        assert p.wait(8) == 0
+    finally:
+        if p.poll() is None:
+            p.kill()
+            p.wait(10)
+
+
+@pytest.mark.parametrize("closed", ["0<&-", "1>&-", "2>&-",
+                                    "0<&- 1>&- 2>&-"])
+def test_standard_streams_that_are_closed(world, closed):
+    """No socket of the node's may take their numbers."""
+    import subprocess
+    from harness.node import TANDEM
+    cust, agent, node = world.trio(bots={"support": BOT})
+    node.stop()
+    p = subprocess.Popen(["sh", "-c", 'exec "$0" "$@" ' + closed, TANDEM,
+                          "-c", str(node.file)], cwd=node.folder)
+    try:
+        until(node.socket.exists, "the node is not up")
+        cust.invite(node, "999").expect(404)
+        streams = [os.readlink("/proc/%d/fd/%d" % (p.pid, fd))
+                   for fd in range(3)]
+        assert not any(s.startswith(("socket:", "anon_inode:"))
+                       for s in streams), streams
         p.send_signal(signal.SIGTERM)
         assert p.wait(8) == 0
     finally:
