@@ -143,6 +143,13 @@ static void heap_grow(struct loop *l)
 static void arm(struct loop *l);
 static void on_idle(uv_idle_t *h);
 
+/* libuv looks at the clock after each poll: what a packet brings about is
+ * timed from when it came, not from when the loop went to sleep. */
+static uint64_t now(const struct loop *l)
+{
+	return l->uv ? uv_now(l->uv) : l->now;
+}
+
 void timer_init(struct timer *t, struct loop *l, timer_h *h, void *arg)
 {
 	memset(t, 0, sizeof(*t));
@@ -157,7 +164,7 @@ void timer_start(struct timer *t, uint64_t ms)
 
 	if (t->pos)
 		heap_remove(l, t);
-	t->at = ms > UINT64_MAX - l->now ? UINT64_MAX : l->now + ms;
+	t->at = ms > UINT64_MAX - now(l) ? UINT64_MAX : now(l) + ms;
 	t->order = l->order++;
 	if (l->count + 2 > l->size)
 		heap_grow(l);
@@ -242,7 +249,6 @@ out:
 /* A turn of a loop that polls: for tasks that are left it does not block. */
 static void turn(struct loop *l)
 {
-	l->now = uv_now(l->uv);
 	loop_turn(l);
 	if (!l->tasks.head && !l->sweep.head)
 		uv_idle_stop(&l->idle);
@@ -252,7 +258,7 @@ static void turn(struct loop *l)
 
 static void fire_due(struct loop *l)
 {
-	while (l->count && l->heap[1]->at <= l->now) {
+	while (l->count && l->heap[1]->at <= now(l)) {
 		struct timer *t = l->heap[1];
 
 		heap_remove(l, t);
@@ -274,7 +280,6 @@ static void on_timer(uv_timer_t *h)
 	struct loop *l = h->data;
 
 	l->armed = UINT64_MAX;
-	l->now = uv_now(l->uv);
 	fire_due(l);
 	arm(l);
 }
@@ -302,7 +307,7 @@ static void arm(struct loop *l)
 		return;
 
 	l->armed = at;
-	uv_timer_start(&l->timer, on_timer, at > l->now ? at - l->now : 0, 0);
+	uv_timer_start(&l->timer, on_timer, at > now(l) ? at - now(l) : 0, 0);
 }
 
 static uint64_t mix(uint64_t *x)
@@ -364,7 +369,6 @@ struct loop *loop_new(struct uv_loop_s *uv)
 	/* Housekeeping alone must not keep a program's loop alive. */
 	uv_unref((uv_handle_t *)&l->prepare);
 	uv_unref((uv_handle_t *)&l->check);
-	l->now = uv_now(uv);
 	return l;
 }
 
@@ -408,7 +412,7 @@ void loop_free(struct loop *l)
 
 uint64_t loop_now(const struct loop *l)
 {
-	return l->now;
+	return now(l);
 }
 
 uint64_t loop_wall(const struct loop *l)

@@ -56,7 +56,7 @@ struct loop *loop_new_virtual(uint64_t wall, uint64_t seed);
  */
 void loop_free(struct loop *l);
 
-/** Monotonic time of this turn in ms. */
+/** Monotonic time in ms, as it was when the loop last woke up. */
 uint64_t loop_now(const struct loop *l);
 
 /** Time of day in ms since the epoch, in step with loop_now() if virtual. */

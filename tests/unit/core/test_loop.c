@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <unistd.h>
 #include <cmocka.h>
 #include <uv.h>
 
@@ -182,6 +183,75 @@ static void endless_tasks(void **state)
 	assert_int_equal(uv_loop_close(&uv), 0);
 }
 
+struct sleeper {
+	struct loop *l;
+	struct timer timer;
+	uv_poll_t poll;
+	int fds[2];
+	uint64_t slept, began, waited;
+};
+
+#define SLEEP_MS 300
+#define WAIT_MS 200
+
+static void writes_later(void *arg)
+{
+	const struct sleeper *s = arg;
+
+	uv_sleep(SLEEP_MS);
+	if (write(s->fds[1], "x", 1) != 1)
+		abort();
+}
+
+static void waited(void *arg)
+{
+	struct sleeper *s = arg;
+
+	s->waited = uv_hrtime() / 1000000 - s->began;
+	uv_close((uv_handle_t *)&s->poll, NULL);
+	uv_stop(loop_uv(s->l));
+}
+
+static void woken(uv_poll_t *h, int status, int events)
+{
+	struct sleeper *s = h->data;
+
+	(void)status;
+	(void)events;
+	uv_poll_stop(h);
+	s->slept = loop_now(s->l) - s->slept;
+	s->began = uv_hrtime() / 1000000;
+	timer_start(&s->timer, WAIT_MS);
+}
+
+/* A loop that has slept times what woke it from now on. */
+static void a_sleep_does_not_count(void **state)
+{
+	struct sleeper s;
+	uv_thread_t thread;
+	uv_loop_t uv;
+
+	(void)state;
+	uv_loop_init(&uv);
+	s.l = loop_new(&uv);
+	assert_int_equal(pipe(s.fds), 0);
+	uv_poll_init(&uv, &s.poll, s.fds[0]);
+	s.poll.data = &s;
+	uv_poll_start(&s.poll, UV_READABLE, woken);
+	timer_init(&s.timer, s.l, waited, &s);
+	s.slept = loop_now(s.l);
+	assert_int_equal(uv_thread_create(&thread, writes_later, &s), 0);
+	uv_run(&uv, UV_RUN_DEFAULT);
+	uv_thread_join(&thread);
+	assert_true(s.slept + 50 >= SLEEP_MS);
+	assert_true(s.waited + 50 >= WAIT_MS);
+	close(s.fds[0]);
+	close(s.fds[1]);
+	loop_free(s.l);
+	uv_run(&uv, UV_RUN_DEFAULT);
+	assert_int_equal(uv_loop_close(&uv), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -190,6 +260,7 @@ int main(void)
 		cmocka_unit_test(tasks_run_before_the_sweep),
 		cmocka_unit_test(real_clock),
 		cmocka_unit_test(endless_tasks),
+		cmocka_unit_test(a_sleep_does_not_count),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
