@@ -29,10 +29,23 @@ enum action_type {
 
 enum switch_method { METHOD_AUTO, METHOD_REFER, METHOD_BRIDGE };
 
+/** One destination of a switch: a number, or a URI with its "sip:". */
+struct switch_target {
+	char *number;		/**< phoneNumber as given, or NULL           */
+	char *uri;		/**< without headers, or NULL; wins          */
+	uint64_t timeout_ms;	/**< 0: the switch's                         */
+	struct header *headers;	/**< that stood in the URI                   */
+	unsigned header_count;
+};
+
+/** phoneNumber or sipUri, and 10 more. */
+#define SWITCH_TARGETS_MAX 11
+
 /** A validated switch (contract 5.1). Strings are owned. */
 struct switch_request {
-	char *number;		/**< phoneNumber as given, or NULL           */
-	char *uri;		/**< sipUri with its "sip:", or NULL         */
+	struct switch_target *targets;	/**< at least one, in order          */
+	unsigned target_count;
+	bool all;		/**< strategy: ring them together            */
 	char *channel;		/**< transferChannel, or NULL                */
 	uint64_t timeout_ms;	/**< 0: timer `agent`                        */
 	bool continue_call;
@@ -90,6 +103,10 @@ struct action *action_say(const char *text, size_t len, uint64_t ticket);
 struct action *action_new(enum action_type type);
 void action_free(struct action *a);		/**< NULL is allowed */
 void switch_free(struct switch_request *sw);	/**< NULL is allowed */
+
+/** What status.number calls this destination (contract 5.3). */
+void switch_target_name(const struct switch_target *to, char *buf,
+			size_t size);
 
 /** Whether a header of this name must not be set by a switch (5.5). */
 bool header_is_protected(const char *name);

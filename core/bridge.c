@@ -10,9 +10,6 @@
 #include "call_dial.h"
 #include "transfer_i.h"
 
-/* Case I14: a call that has been through this many hops is going in circles */
-#define MAX_FORWARDS_LEAST 10
-
 static void on_agent(struct leg *leg, const struct leg_event *ev, void *arg);
 
 static void join_failed(struct transfer *t, enum transfer_event event,
@@ -25,54 +22,6 @@ static void join_failed(struct transfer *t, enum transfer_event event,
 
 	log_line(LOG_WARN, t->call->id, "the join failed: %s", why);
 	transfer_step(t, event, &end);
-}
-
-static void fail(struct transfer *t, enum reason reason, int status,
-		 const char *phrase)
-{
-	const struct transfer_end end = {
-		.reason = reason, .by = BY_NODE, .status = status,
-		.phrase = phrase,
-	};
-
-	transfer_log_attempt(t, reason, status, phrase, 0);
-	transfer_step(t, TE_FAIL, &end);
-}
-
-static void on_attempt(struct attempt *a, enum attempt_state state,
-		       const struct leg_event *ev, void *arg)
-{
-	struct transfer *t = arg;
-	struct attempt_result r;
-	struct transfer_end end;
-
-	attempt_result(a, &r);
-	switch (state) {
-	case AT_RING:
-		transfer_progress(t, ev->offer ? "early" : "ringing",
-				  ev->status, ev->phrase);
-		return;
-	case AT_UP:
-		transfer_log_attempt(t, r.reason, r.status, r.phrase,
-				     r.ring_ms);
-		offer_set(&t->agent_sdp, ev->offer);
-		transfer_progress(t, "answered", r.status, r.phrase);
-		timer_stop(&t->bound);
-		transfer_step(t, TE_ANSWER, NULL);
-		return;
-	case AT_FAIL:
-		transfer_log_attempt(t, r.reason, r.status, r.phrase,
-				     r.ring_ms);
-		end = (struct transfer_end) {
-			.reason = r.reason, .status = r.status,
-			.phrase = r.phrase,
-			.by = r.status ? BY_AGENT : BY_NODE,
-		};
-		transfer_step(t, TE_FAIL, &end);
-		return;
-	default:
-		return;
-	}
 }
 
 /* One of ours may be under way still, of a change carried over or of an
@@ -94,36 +43,10 @@ static int offer_deferred(struct transfer *t)
 	return rc;
 }
 
-static void dial(struct transfer *t)
+void bridge_take(struct transfer *t, struct attempt *a)
 {
-	struct call *c = t->call;
-	int rc;
-
-	snprintf(t->attempt_id, sizeof(t->attempt_id), "%.32s-a1", t->id);
-	snprintf(t->leg_id, sizeof(t->leg_id), "%.32s-l1", t->id);
-	if (c->max_forwards - 1 < MAX_FORWARDS_LEAST) {
-		log_line(LOG_WARN, c->id, "the call has been through too many "
-			 "hops (Max-Forwards %d), not dialled",
-			 c->max_forwards);
-		fail(t, REASON_REJECTED, 483, "Too Many Hops");
-		return;
-	}
-	if (!call_media_direct(c, t->trunk, NULL, t->host)) {
-		/* Nobody is rung for a talk that could not begin. */
-		join_failed(t, TE_FAIL, 0, NULL, "media cannot go directly, "
-			    "and this version has no relay");
-		return;
-	}
-
-	offer_set(&t->offered, c->remote);
-	transfer_progress(t, "dialing", 0, NULL);
-	rc = call_dial(c, t->sw, t->uri, t->offered, transfer_timeout(t),
-		       on_attempt, t, &t->attempt);
-	if (rc) {
-		log_line(LOG_WARN, c->id, "%s cannot be dialled: %s", t->uri,
-			 uv_strerror(rc));
-		fail(t, REASON_UNREACHABLE, 0, NULL);
-	}
+	t->agent = attempt_take_leg(a, on_agent, t);
+	attempt_close(a, NULL);
 }
 
 static void join(struct transfer *t)
@@ -131,16 +54,14 @@ static void join(struct transfer *t)
 	struct call *c = t->call;
 	int rc;
 
-	t->agent = attempt_take_leg(t->attempt, on_agent, t);
-	attempt_close(t->attempt, NULL);
-	t->attempt = NULL;
 	transfer_wait(t, TIMER_JOIN);
 	if (!t->agent_sdp || !t->agent_sdp->port) {
 		join_failed(t, TE_BREAK, 0, NULL, "the agent's answer has no "
 			    "audio");
 		return;
 	}
-	if (!call_media_direct(c, t->trunk, t->agent_sdp, t->host)) {
+	if (!call_media_direct(c, t->aim->trunk, t->agent_sdp,
+			       t->aim->host)) {
 		join_failed(t, TE_BREAK, 0, NULL, "media cannot go directly, "
 			    "and this version has no relay");
 		return;
@@ -148,6 +69,14 @@ static void join(struct transfer *t)
 	rc = offer_customer(t, t->agent_sdp);
 	if (rc)
 		join_failed(t, TE_BREAK, 0, NULL, uv_strerror(rc));
+}
+
+/* The customer's leg has taken the join: nobody else need ring. */
+static void taken(struct transfer *t)
+{
+	const struct leg_reason elsewhere = HUNT_ELSEWHERE;
+
+	hunt_close(t, REASON_CANCELLED, &elsewhere);
 }
 
 static void rejoin(struct transfer *t)
@@ -163,17 +92,37 @@ static void rejoin(struct transfer *t)
 
 static void drop_agent(struct transfer *t)
 {
+	talk_close(t, t->agent);
 	leg_end(t->agent, NULL);
 	t->agent = NULL;
 }
 
-static void bring_back(struct transfer *t)
+static int send_home(struct transfer *t)
 {
 	struct offer *home = call_media_home(t->call);
 	int rc = home ? offer_customer(t, home) : UV_ENOMEM;
 
-	drop_agent(t);
 	offer_unref(home);
+	return rc;
+}
+
+/* An agent has left before the talk, and others are rung instead. Meanwhile
+ * the customer is with the bot again; if that does not come about, the next
+ * join or return will tell. */
+static void go_on(struct transfer *t, enum transfer_state from)
+{
+	drop_agent(t);
+	if ((from == TR_UNJOIN || from == TR_REJOIN) &&
+	    !call_media_is_home(t->call))
+		send_home(t);
+	hunt_dial(t);
+}
+
+static void bring_back(struct transfer *t)
+{
+	int rc = send_home(t);
+
+	drop_agent(t);
 	transfer_wait(t, TIMER_JOIN);
 	if (!rc)
 		return;
@@ -185,22 +134,24 @@ static void bring_back(struct transfer *t)
 
 void bridge_enter(struct transfer *t, enum transfer_state from)
 {
-	(void)from;
 	offer_set(&t->deferred, NULL);
 	switch (t->state) {
 	case TR_DIAL:
-		dial(t);
+		go_on(t, from);
 		break;
 	case TR_JOIN:
 		join(t);
 		break;
 	case TR_REJOIN:
+		taken(t);
 		rejoin(t);
 		break;
 	case TR_TALK:
+		taken(t);
+		timer_stop(&t->bound);
 		t->joined = true;
 		t->joined_at = loop_now(t->call->e->loop);
-		transfer_progress(t, "joined", 0, NULL);
+		transfer_progress(t, t->aim, "joined", 0, NULL);
 		break;
 	case TR_UNJOIN:
 		drop_agent(t);
@@ -230,42 +181,42 @@ void bridge_expire(struct transfer *t)
 		transfer_step(t, TE_EXPIRE, NULL);
 		break;
 	default:
-		transfer_step(t, TE_EXPIRE, NULL);
+		transfer_step(t, TE_EXPIRE, &t->failure);
 		break;
 	}
 }
 
 void bridge_close(struct transfer *t)
 {
-	struct attempt_result r;
-
-	if (t->attempt) {
-		attempt_result(t->attempt, &r);
-		/* Given up while it rang: the attempt is told nevertheless. */
-		if (t->state == TR_OVER && r.reason == REASON_NONE)
-			transfer_log_attempt(t, t->success
-					     ? REASON_CANCELLED : t->reason,
-					     0, NULL, r.ring_ms);
-		attempt_close(t->attempt, NULL);
-		t->attempt = NULL;
-	}
+	hunt_close(t, t->success ? REASON_CANCELLED : t->reason, NULL);
 	drop_agent(t);
 }
 
 /* The agent's dialog is over. */
 static void agent_left(struct transfer *t)
 {
-	const bool talked = t->state == TR_TALK;
-	const struct transfer_end end = {
-		.reason = talked ? REASON_ANSWERED : REASON_AGENT_GONE,
-		.success = talked,
-		.by = BY_AGENT,
+	const struct transfer_end talked = {
+		.reason = REASON_ANSWERED, .success = true, .by = BY_AGENT,
+	};
+	const struct transfer_end gone = {
+		.reason = REASON_AGENT_GONE, .by = BY_AGENT,
 	};
 
-	talk_close(t, t->agent);
 	drop_agent(t);
-	transfer_step(t, talked && !t->sw->continue_call ? TE_RELEASE
-							  : TE_LEFT, &end);
+	if (t->state == TR_TALK) {
+		transfer_step(t, t->sw->continue_call ? TE_LEFT : TE_RELEASE,
+			      &talked);
+		return;
+	}
+	/* Case I10: the next one, once the customer can be offered it. */
+	transfer_mend_attempt(t, REASON_AGENT_GONE);
+	hunt_failure(t, &gone);
+	if (!hunt_has_more(t))
+		transfer_step(t, TE_LEFT, &gone);
+	else if (t->state == TR_REJOIN)
+		transfer_step(t, TE_NEXT, NULL);
+	else
+		transfer_step(t, TE_LEFT, NULL);
 }
 
 static void agent_answered_offer(struct transfer *t,
@@ -276,7 +227,7 @@ static void agent_answered_offer(struct transfer *t,
 	} else if (leg_refuses(ev)) {
 		join_failed(t, TE_BREAK, ev->status, ev->phrase,
 			    "the agent refused the re-INVITE");
-	} else if (offer_differs(ev->offer, t->agent_sdp, t->offered)) {
+	} else if (offer_moves(ev->offer, t->agent_sdp, t->offered)) {
 		join_failed(t, TE_DIFFER, 0, NULL, "the parties do not agree "
 			    "on media, and this version has no relay");
 	} else {
@@ -316,6 +267,11 @@ static void customer_answered_offer(struct transfer *t,
 	}
 	if (late && !offer_deferred(t))
 		return;
+	if (t->state == TR_UNJOIN && (t->agent || hunt_has_more(t))) {
+		/* Somebody has answered meanwhile, or still may. */
+		transfer_step(t, t->agent ? TE_ANSWER : TE_NEXT, NULL);
+		return;
+	}
 	if (late || leg_refuses(ev)) {
 		if (t->state == TR_JOIN) {
 			join_failed(t, TE_BREAK, ev->status, ev->phrase,
@@ -323,7 +279,7 @@ static void customer_answered_offer(struct transfer *t,
 			return;
 		}
 		t->return_failed = t->state == TR_RETURN;
-		transfer_step(t, TE_BREAK, NULL);
+		transfer_step(t, TE_BREAK, &t->failure);
 		return;
 	}
 	if (t->state == TR_JOIN && !ev->offer->port)
@@ -333,7 +289,8 @@ static void customer_answered_offer(struct transfer *t,
 		 offer_differs(t->call->remote, t->offered, t->agent_sdp))
 		transfer_step(t, TE_DIFFER, NULL);
 	else
-		transfer_step(t, TE_SAME, NULL);
+		transfer_step(t, TE_SAME, t->state == TR_UNJOIN ? &t->failure
+								 : NULL);
 }
 
 /* The customer hangs up while the bridge stands or is built. */

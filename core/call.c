@@ -328,6 +328,20 @@ static void go_home(struct call *c)
 	offer_unref(home);
 }
 
+/* The answer to an offer of a join that was given up: back to the node, who
+ * will not come has nobody to talk to (case O14). */
+static void came_late(struct call *c, const struct leg_event *ev)
+{
+	const bool was_home = c->pending && !c->pending->body;
+
+	call_media_done(c, ev);
+	if (!was_home || !leg_refuses(ev))
+		go_home(c);
+	else if (!c->transfer && !leg_is_dead(ev))
+		call_hangup(c, BY_NODE, "the customer cannot be brought "
+			    "back");
+}
+
 static void left(struct call *c, const struct leg_event *ev)
 {
 	log_line(LOG_DEBUG, c->id, "the customer's dialog is over (cause %d)",
@@ -368,9 +382,7 @@ void call_on_leg(struct leg *leg, const struct leg_event *ev, void *arg)
 	} else if (ev->type == LEG_OFFER_ACKED) {
 		call_media_remote(c, ev->offer, true);
 	} else if (ev->type == LEG_OFFER_DONE) {
-		/* Late, of a join that was given up: back to the node. */
-		call_media_done(c, ev);
-		go_home(c);
+		came_late(c, ev);
 	}
 }
 
@@ -434,6 +446,7 @@ void call_transfer_done(struct call *c, struct transfer *t)
 	log_transfer(c, t, o);
 	emit_transfer_ended(c, t, o);
 	c->transfer = NULL;
+	call_media_withdraw(c);
 	c->session_idle = false;
 	c->session->ops->outcome(c->session, o);
 	if (c->state < CALL_LEAVING) {
@@ -441,6 +454,11 @@ void call_transfer_done(struct call *c, struct transfer *t)
 		go_home(c);
 	}
 	transfer_free(t);
+}
+
+int call_cancel(struct call *c, enum ender by)
+{
+	return c->transfer && transfer_cancel(c->transfer, by) ? 0 : UV_ESRCH;
 }
 
 void call_settle(struct call *c)

@@ -33,6 +33,7 @@ static const struct trunk *default_trunk(struct call *c,
 }
 
 int call_dial_route(struct call *c, const struct switch_request *sw,
+		    const struct switch_target *to,
 		    const struct trunk **trunk, char *uri, size_t size,
 		    struct action_error *err)
 {
@@ -40,12 +41,12 @@ int call_dial_route(struct call *c, const struct switch_request *sw,
 	char digits[80];
 	struct uri u;
 
-	if (sw->uri) {
-		if (uri_parse(&u, sw->uri))
+	if (to->uri) {
+		if (uri_parse(&u, to->uri))
 			return refuse(err, "sipUri is not valid");
 		t = config_trunk_by_host(c->e->config, u.host, u.port);
 		*trunk = t ? t : default_trunk(c, sw);
-		snprintf(uri, size, "%s", sw->uri);
+		snprintf(uri, size, "%s", to->uri);
 		return 0;
 	}
 
@@ -54,7 +55,7 @@ int call_dial_route(struct call *c, const struct switch_request *sw,
 		return refuse(err, "a call of no trunk needs sipUri or a "
 			      "transferChannel with a trunk");
 	memset(&u, 0, sizeof(u));
-	number_on_wire(sw->number, digits);
+	number_on_wire(to->number, digits);
 	/* `#` has to be escaped in a URI (RFC 3261 25.1) */
 	for (const char *p = digits; *p; p++) {
 		const size_t len = strlen(u.user);
@@ -70,71 +71,102 @@ int call_dial_route(struct call *c, const struct switch_request *sw,
 	return 0;
 }
 
-/*
- * The switch's headers first, then those of the customer's INVITE that it does
- * not override. Names and values are borrowed. Caller frees the list.
- */
-static struct header *merge(const struct call *c,
-			    const struct switch_request *sw, unsigned *count)
+/* Headers that are collected; the first of a name counts. */
+struct headers {
+	struct header *list;	/* names and values are borrowed */
+	unsigned count;
+};
+
+static void add(struct headers *hs, const struct header *h)
 {
-	const unsigned most = sw->header_count + c->header_count;
-	struct header *list = calloc(most ? most : 1, sizeof(*list));
-	unsigned n = 0;
+	for (unsigned i = 0; i < hs->count; i++)
+		if (!strcasecmp(hs->list[i].name, h->name))
+			return;
+	hs->list[hs->count++] = *h;
+}
 
-	if (!list)
-		return NULL;
+static bool lists(const struct trunk *t, const char *name)
+{
+	for (size_t i = 0; t && i < t->header_count; i++)
+		if (!strcasecmp(t->headers[i], name))
+			return true;
+	return false;
+}
 
-	for (unsigned i = 0; i < sw->header_count; i++)
-		list[n++] = sw->headers[i];
+/* Of the customer's INVITE: what passes by itself (contract 5.5). */
+static void add_passed(struct headers *hs, const struct call *c,
+		       const struct trunk *trunk)
+{
+	const unsigned own = hs->count;
+
 	for (unsigned i = 0; i < c->header_count; i++) {
 		const struct header *h = &c->headers[i];
-		bool pass = !strncasecmp(h->name, "X-", 2);
+		bool pass = !strncasecmp(h->name, "X-", 2) ||
+			lists(c->trunk, h->name) || lists(trunk, h->name);
 
-		for (size_t k = 0; c->trunk && k < c->trunk->header_count; k++)
-			if (!strcasecmp(c->trunk->headers[k], h->name))
-				pass = true;
-		for (unsigned k = 0; pass && k < sw->header_count; k++)
-			if (!strcasecmp(sw->headers[k].name, h->name))
-				pass = false;
+		/* One that the customer repeats is passed on repeated. */
+		for (unsigned k = 0; pass && k < own; k++)
+			pass = strcasecmp(hs->list[k].name, h->name) != 0;
 		if (pass)
-			list[n++] = *h;
+			hs->list[hs->count++] = *h;
 	}
-	*count = n;
-	return list;
+}
+
+/*
+ * The switch's headers first, then those of the target's URI, then those of
+ * the customer's INVITE that neither overrides. Caller frees the list.
+ */
+static int collect(struct headers *hs, const struct call *c,
+		   const struct switch_request *sw,
+		   const struct switch_target *to, const struct trunk *trunk)
+{
+	const unsigned most = sw->header_count + to->header_count +
+		c->header_count + 1;
+
+	hs->count = 0;
+	hs->list = calloc(most, sizeof(*hs->list));
+	if (!hs->list)
+		return UV_ENOMEM;
+	for (unsigned i = 0; i < sw->header_count; i++)
+		add(hs, &sw->headers[i]);
+	for (unsigned i = 0; i < to->header_count; i++)
+		add(hs, &to->headers[i]);
+	add_passed(hs, c, trunk);
+	return 0;
 }
 
 int call_refer(struct call *c, const struct switch_request *sw,
 	       const char *uri)
 {
 	struct leg_refer r = { .uri = uri };
-	struct header *list = merge(c, sw, &r.header_count);
-	int rc;
+	struct headers hs;
+	int rc = collect(&hs, c, sw, &sw->targets[0], c->trunk);
 
-	if (!list)
-		return UV_ENOMEM;
+	if (rc)
+		return rc;
 
-	r.headers = list;
+	r.headers = hs.list;
+	r.header_count = hs.count;
 	rc = leg_refer(c->leg, &r);
-	free(list);
+	free(hs.list);
 	return rc;
 }
 
-int call_dial(struct call *c, const struct switch_request *sw,
-	      const char *uri, struct offer *offer, uint64_t timeout_ms,
-	      attempt_h *h, void *arg, struct attempt **ap)
+int call_dial(struct call *c, const struct call_dialled *to, attempt_h *h,
+	      void *arg, struct attempt **ap)
 {
 	struct leg_dial d = {
-		.uri = uri,
+		.uri = to->uri,
 		.from_user = c->from,
 		.from_display = c->from_display,
 		.max_forwards = c->max_forwards - 1,
-		.offer = offer,
+		.offer = to->offer,
 	};
-	struct header *list = merge(c, sw, &d.header_count);
-	int rc;
+	struct headers hs;
+	int rc = collect(&hs, c, to->sw, to->to, to->trunk);
 
-	if (!list)
-		return UV_ENOMEM;
+	if (rc)
+		return rc;
 
 	if (c->anonymous) {
 		d.from_user = "anonymous";
@@ -142,8 +174,11 @@ int call_dial(struct call *c, const struct switch_request *sw,
 		d.from_host = "anonymous.invalid";
 		d.privacy = "id";
 	}
-	d.headers = list;
-	rc = attempt_start(ap, c->e, &d, timeout_ms, h, arg);
-	free(list);
+	if (to->diversion)
+		hs.list[hs.count++] = *to->diversion;
+	d.headers = hs.list;
+	d.header_count = hs.count;
+	rc = attempt_start(ap, c->e, &d, to->timeout_ms, h, arg);
+	free(hs.list);
 	return rc;
 }

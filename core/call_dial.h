@@ -8,11 +8,12 @@
 #include "engine_i.h"
 
 /**
- * Where a switch goes (contract 5.1): writes the target's SIP URI and the
- * trunk that lends identity, which may be NULL. UV_EINVAL with a message if
- * there is none.
+ * Where a destination of a switch is (contract 5.1): writes its SIP URI and
+ * the trunk that lends identity, which may be NULL. UV_EINVAL with a message
+ * if there is none.
  */
 int call_dial_route(struct call *c, const struct switch_request *sw,
+		    const struct switch_target *to,
 		    const struct trunk **trunk, char *uri, size_t size,
 		    struct action_error *err);
 
@@ -20,9 +21,19 @@ int call_dial_route(struct call *c, const struct switch_request *sw,
 int call_refer(struct call *c, const struct switch_request *sw,
 	       const char *uri);
 
-/** An attempt at `uri` as the customer (contract 5.4, 5.5). */
-int call_dial(struct call *c, const struct switch_request *sw,
-	      const char *uri, struct offer *offer, uint64_t timeout_ms,
-	      attempt_h *h, void *arg, struct attempt **ap);
+/** One INVITE to an agent; all borrowed for the call. */
+struct call_dialled {
+	const struct switch_request *sw;
+	const struct switch_target *to;
+	const struct trunk *trunk;	/**< lends identity; may be NULL     */
+	const char *uri;
+	const struct header *diversion;	/**< of a redirection, or NULL       */
+	struct offer *offer;
+	uint64_t timeout_ms;
+};
+
+/** An attempt in the customer's name (contract 5.4, 5.5). */
+int call_dial(struct call *c, const struct call_dialled *d, attempt_h *h,
+	      void *arg, struct attempt **ap);
 
 #endif

@@ -52,19 +52,21 @@ static struct offer *with_dir(struct offer *o, enum media_dir dir)
 /*
  * Keeps the customer's description with the direction the customer wishes: an
  * answer cannot ask for more than our offer allowed, so what that ruled out
- * counts as wished. In mode "none" our own descriptions are inactive, and the
+ * is as it was before. In mode "none" our own descriptions are inactive, and the
  * agent must not be offered that.
  */
 void call_media_remote(struct call *c, struct offer *o, bool is_answer)
 {
+	enum media_dir before;
 	struct offer *wish;
 
 	if (!o)
 		return;
 
+	before = c->remote ? c->remote->dir : DIR_SENDRECV;
 	wish = is_answer && c->sent
 		? with_dir(o, (enum media_dir)(o->dir |
-				(DIR_SENDRECV & ~mirror(c->sent->dir))))
+				(before & ~mirror(c->sent->dir))))
 		: offer_ref(o);
 	offer_unref(c->remote);
 	c->remote = wish;
@@ -118,6 +120,12 @@ int call_media_send(struct call *c, struct offer *o)
 	if (!rc)
 		offer_set(&c->pending, o);
 	return rc;
+}
+
+void call_media_withdraw(struct call *c)
+{
+	if (c->pending && c->leg && leg_withdraw_offer(c->leg))
+		offer_set(&c->pending, NULL);
 }
 
 void call_media_done(struct call *c, const struct leg_event *ev)

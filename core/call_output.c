@@ -84,6 +84,7 @@ int call_act(struct call *c, enum ender by, struct action *a,
 		}
 		/* Whether the call ends behind it is now this one's say. */
 		c->end_when_idle = false;
+		o->transfer = c->transfers;
 		if (transfer)
 			*transfer = transfer_id(c->transfer);
 	}
@@ -134,7 +135,8 @@ static void carry_out(struct call *c, struct output *o)
 		say(c, o->a);
 		break;
 	case ACT_SWITCH:
-		if (c->transfer)
+		/* It may have been cancelled, and another asked for. */
+		if (c->transfer && o->transfer == c->transfers)
 			transfer_start(c->transfer);
 		break;
 	case ACT_HANGUP:

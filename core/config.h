@@ -17,6 +17,7 @@
 #include "log.h"
 #include "problem.h"
 #include "timers.h"
+#include "trunk.h"
 
 struct sockaddr;
 
@@ -50,6 +51,7 @@ struct trunk {
 	enum caller_id caller_id;
 	char **headers;		/**< names passed on besides X-* */
 	size_t header_count;
+	struct trunk_state state;
 };
 
 struct channel {

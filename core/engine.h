@@ -101,6 +101,9 @@ int call_act(struct call *c, enum ender by, struct action *a,
 /** Raises an event in the call's bot. */
 int call_event(struct call *c, const char *name, json_t *data);
 
+/** Ends the call's transfer, not the call. UV_ESRCH: none is under way. */
+int call_cancel(struct call *c, enum ender by);
+
 /** Ends the call now; `reason` is logged and may be NULL. */
 void call_hangup(struct call *c, enum ender by, const char *reason);
 

@@ -55,6 +55,7 @@ struct output {			/* what was asked of the call, in order   */
 	struct output *next;
 	struct action *a;
 	enum ender by;
+	unsigned transfer;		/* a switch: number of its transfer */
 };
 
 struct call {
@@ -163,6 +164,8 @@ struct offer *call_media_home(struct call *c);
 void call_media_remote(struct call *c, struct offer *o, bool is_answer);
 int call_media_send(struct call *c, struct offer *o);
 void call_media_done(struct call *c, const struct leg_event *ev);
+/** Takes back an offer that waits to be sent. */
+void call_media_withdraw(struct call *c);
 bool call_media_is_home(const struct call *c);
 void call_media_free(struct call *c);
 /** Whether the parties may exchange media directly (contract 5.2). */

@@ -56,6 +56,16 @@ int leg_refer(struct leg *leg, const struct leg_refer *refer)
 	return leg->ops->refer(leg, refer);
 }
 
+bool leg_withdraw_offer(struct leg *leg)
+{
+	return leg->ops->withdraw_offer(leg);
+}
+
+void leg_withdraw_refer(struct leg *leg)
+{
+	leg->ops->withdraw_refer(leg);
+}
+
 void leg_end(struct leg *leg, const struct leg_reason *reason)
 {
 	if (!leg)

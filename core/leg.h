@@ -38,7 +38,7 @@ enum leg_event_type {
 	LEG_PROGRESS,	/**< 1xx: status, phrase, offer of a 18x or NULL     */
 	LEG_ANSWERED,	/**< 2xx, already ACKed: status, phrase, offer       */
 	LEG_REJECTED,	/**< final refusal, or none: status, phrase, cause,
-			     retry_after                                     */
+			     retry_after, contacts                           */
 	/* inbound */
 	LEG_ACKED,	/**< ACK to our 2xx; offer if it carried one         */
 	/* established */
@@ -47,6 +47,8 @@ enum leg_event_type {
 	LEG_OFFER_ACKED,/**< ACK to our answer of an offerless re-INVITE, with
 			     the peer's answer, or NULL if it sent none      */
 	LEG_OFFER_DONE,	/**< answer to leg_offer(): status, offer            */
+	LEG_REFER_SENT,	/**< a leg_refer() that had to wait, or was answered
+			     491, goes out now                               */
 	LEG_REFER_DONE,	/**< answer to leg_refer(): status, no_sub           */
 	LEG_NOTIFY,	/**< of our REFER: status of the sipfrag, or 0 if it
 			     cannot be read; terminated, text = reason       */
@@ -80,6 +82,9 @@ struct leg_event {
 	bool terminated;	/**< LEG_NOTIFY: Subscription-State         */
 	bool no_sub;		/**< LEG_REFER_DONE: Refer-Sub: false       */
 	int retry_after;	/**< LEG_REJECTED: seconds, 0 if none       */
+	const char *const *contacts;	/**< LEG_REJECTED with 3xx: URIs to
+				     call instead, best first             */
+	unsigned contact_count;
 };
 
 typedef void (leg_h)(struct leg *leg, const struct leg_event *ev, void *arg);
@@ -152,6 +157,8 @@ struct leg_ops {
 	int (*accept)(struct leg *leg, struct offer *offer);
 	int (*refuse)(struct leg *leg, int status);
 	int (*refer)(struct leg *leg, const struct leg_refer *refer);
+	bool (*withdraw_offer)(struct leg *leg);
+	void (*withdraw_refer)(struct leg *leg);
 	void (*end)(struct leg *leg, const struct leg_reason *reason);
 };
 
@@ -235,6 +242,19 @@ int leg_refuse(struct leg *leg, int status);
  * 491 is retried like a re-INVITE's. Referred-By is the dialog's local URI.
  */
 int leg_refer(struct leg *leg, const struct leg_refer *refer);
+
+/**
+ * Takes back a leg_offer() that waits for its turn: true, and it is never
+ * sent nor answered. False: it is under way, LEG_OFFER_DONE comes; or there
+ * is none.
+ */
+bool leg_withdraw_offer(struct leg *leg);
+
+/**
+ * Takes back a leg_refer() that is not answered: it is not sent any more, and
+ * LEG_REFER_DONE does not come. If it is on the wire, LEG_NOTIFY still may.
+ */
+void leg_withdraw_refer(struct leg *leg);
 
 /** Gives the leg up, in any state; see above. NULL is allowed for both. */
 void leg_end(struct leg *leg, const struct leg_reason *reason);

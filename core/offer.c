@@ -78,8 +78,15 @@ static bool same_fmtp(const struct codec *a, const struct codec *b)
 bool offer_differs(const struct offer *answer, const struct offer *offered,
 		   const struct offer *chosen)
 {
+	return answer->dir != offered->dir ||
+		offer_moves(answer, offered, chosen);
+}
+
+bool offer_moves(const struct offer *answer, const struct offer *offered,
+		 const struct offer *chosen)
+{
 	if (strcmp(answer->addr, offered->addr) ||
-	    answer->port != offered->port || answer->dir != offered->dir)
+	    answer->port != offered->port)
 		return true;
 
 	for (unsigned i = 0; i < chosen->count; i++) {

@@ -61,10 +61,14 @@ bool codec_is_auxiliary(const struct codec *c);
 
 /**
  * Whether `answer`, which one party gave to the other's description, asks for
- * something the other was not offered in `offered`: another address, port or
- * direction, or another number or format of a codec in `chosen`, which is
+ * something the other was not offered in `offered`: another address or port,
+ * or another number or format of a codec in `chosen`, which is
  * what the other party picked. A shorter list is no difference (contract 5.2).
  */
+bool offer_moves(const struct offer *answer, const struct offer *offered,
+		 const struct offer *chosen);
+
+/** The same, or another direction. */
 bool offer_differs(const struct offer *answer, const struct offer *offered,
 		   const struct offer *chosen);
 

@@ -16,7 +16,7 @@ static void give_up(struct transfer *t, const struct transfer_end *end)
 	if (t->may_fall_back && !t->notified && !t->bye) {
 		log_line(LOG_INFO, t->call->id, "REFER: %s, falling back to a "
 			 "bridge", reason_name(end->reason));
-		transfer_progress(t, "fallback", end->status, end->phrase);
+		transfer_progress(t, NULL, "fallback", end->status, end->phrase);
 		t->method = METHOD_BRIDGE;
 		transfer_step(t, TE_BRIDGE, NULL);
 		return;
@@ -31,14 +31,14 @@ static void send_refer(struct transfer *t)
 	};
 
 	transfer_wait(t, TIMER_REFER_RESPONSE);
-	t->referred = !call_refer(t->call, t->sw, t->uri);
+	t->referred = !call_refer(t->call, t->sw, t->aim->uri);
 	if (!t->referred)
 		give_up(t, &failed);
 }
 
 static void wait_outcome(struct transfer *t)
 {
-	const uint64_t all = transfer_timeout(t) +
+	const uint64_t all = hunt_timeout(t) +
 		engine_timer(t->call->e, TIMER_REFER_FINAL);
 	const uint64_t past = loop_now(t->call->e->loop) - t->notified_at;
 
@@ -67,6 +67,13 @@ void refer_enter(struct transfer *t)
 	default:
 		break;
 	}
+}
+
+void refer_leave(struct transfer *t)
+{
+	/* A REFER must not outlive the transfer that it was sent for. */
+	if (t->referred && t->call->leg)
+		leg_withdraw_refer(t->call->leg);
 }
 
 /*
@@ -137,7 +144,7 @@ static void on_answer(struct transfer *t, const struct leg_event *ev)
 	if (!refused) {
 		t->accepted = true;
 		t->accepted_at = loop_now(t->call->e->loop);
-		transfer_progress(t, "refer_accepted", ev->status,
+		transfer_progress(t, NULL, "refer_accepted", ev->status,
 				  ev->phrase);
 		if (!ev->no_sub || t->notified) {
 			transfer_step(t, TE_ACCEPT, NULL);
@@ -196,7 +203,7 @@ static void on_notify(struct transfer *t, const struct leg_event *ev)
 		transfer_step(t, TE_LOSE, &end);
 	} else {
 		if (ev->status > 100 && t->state <= TR_GRACE)
-			transfer_progress(t, "ringing", ev->status,
+			transfer_progress(t, NULL, "ringing", ev->status,
 					  ev->phrase);
 		transfer_step(t, TE_NOTE, NULL);
 	}
@@ -222,6 +229,11 @@ bool refer_customer(struct transfer *t, const struct leg_event *ev)
 	const bool ours = t->state >= TR_REFER && t->state <= TR_GRACE;
 
 	switch (ev->type) {
+	case LEG_REFER_SENT:
+		/* The time to answer counts from when there was a question. */
+		if (t->state == TR_REFER || t->state == TR_EARLY)
+			transfer_wait(t, TIMER_REFER_RESPONSE);
+		return true;
 	case LEG_REFER_DONE:
 		on_answer(t, ev);
 		return true;

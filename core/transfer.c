@@ -6,7 +6,6 @@
 #include <uv.h>
 
 #include "call_dial.h"
-#include "uri.h"
 
 #define OVER TR_OVER
 
@@ -24,6 +23,7 @@ static const enum transfer_state next[TR_OVER][TRANSFER_EVENTS] = {
 	[TE_ANSWER] = TR_QUEUED, [TE_FAIL] = OVER, [TE_LEFT] = TR_QUEUED,
 	[TE_RELEASE] = TR_QUEUED, [TE_SAME] = TR_QUEUED,
 	[TE_DIFFER] = TR_QUEUED, [TE_BREAK] = TR_QUEUED,
+	[TE_NEXT] = TR_QUEUED,
 },
 [TR_WAIT] = {
 	[TE_WAIT] = TR_WAIT, [TE_REFER] = TR_REFER, [TE_BRIDGE] = TR_DIAL,
@@ -33,6 +33,7 @@ static const enum transfer_state next[TR_OVER][TRANSFER_EVENTS] = {
 	[TE_ANSWER] = TR_WAIT, [TE_FAIL] = OVER, [TE_LEFT] = TR_WAIT,
 	[TE_RELEASE] = TR_WAIT, [TE_SAME] = TR_WAIT, [TE_DIFFER] = TR_WAIT,
 	[TE_BREAK] = TR_WAIT,
+	[TE_NEXT] = TR_WAIT,
 },
 [TR_REFER] = {
 	[TE_WAIT] = TR_REFER, [TE_REFER] = TR_REFER, [TE_BRIDGE] = TR_DIAL,
@@ -42,6 +43,7 @@ static const enum transfer_state next[TR_OVER][TRANSFER_EVENTS] = {
 	[TE_ANSWER] = TR_REFER, [TE_FAIL] = OVER, [TE_LEFT] = TR_REFER,
 	[TE_RELEASE] = TR_REFER, [TE_SAME] = TR_REFER,
 	[TE_DIFFER] = TR_REFER, [TE_BREAK] = TR_REFER,
+	[TE_NEXT] = TR_REFER,
 },
 [TR_EARLY] = {
 	[TE_WAIT] = TR_EARLY, [TE_REFER] = TR_EARLY, [TE_BRIDGE] = TR_EARLY,
@@ -51,6 +53,7 @@ static const enum transfer_state next[TR_OVER][TRANSFER_EVENTS] = {
 	[TE_ANSWER] = TR_EARLY, [TE_FAIL] = OVER, [TE_LEFT] = TR_EARLY,
 	[TE_RELEASE] = TR_EARLY, [TE_SAME] = TR_EARLY,
 	[TE_DIFFER] = TR_EARLY, [TE_BREAK] = TR_EARLY,
+	[TE_NEXT] = TR_EARLY,
 },
 [TR_ACCEPTED] = {
 	[TE_WAIT] = TR_ACCEPTED, [TE_REFER] = TR_ACCEPTED,
@@ -62,6 +65,7 @@ static const enum transfer_state next[TR_OVER][TRANSFER_EVENTS] = {
 	[TE_LEFT] = TR_ACCEPTED, [TE_RELEASE] = TR_ACCEPTED,
 	[TE_SAME] = TR_ACCEPTED, [TE_DIFFER] = TR_ACCEPTED,
 	[TE_BREAK] = TR_ACCEPTED,
+	[TE_NEXT] = TR_ACCEPTED,
 },
 [TR_NOTIFIED] = {
 	[TE_WAIT] = TR_NOTIFIED, [TE_REFER] = TR_NOTIFIED,
@@ -73,6 +77,7 @@ static const enum transfer_state next[TR_OVER][TRANSFER_EVENTS] = {
 	[TE_LEFT] = TR_NOTIFIED, [TE_RELEASE] = TR_NOTIFIED,
 	[TE_SAME] = TR_NOTIFIED, [TE_DIFFER] = TR_NOTIFIED,
 	[TE_BREAK] = TR_NOTIFIED,
+	[TE_NEXT] = TR_NOTIFIED,
 },
 [TR_GRACE] = {
 	[TE_WAIT] = TR_GRACE, [TE_REFER] = TR_GRACE, [TE_BRIDGE] = TR_GRACE,
@@ -82,6 +87,7 @@ static const enum transfer_state next[TR_OVER][TRANSFER_EVENTS] = {
 	[TE_ANSWER] = TR_GRACE, [TE_FAIL] = OVER, [TE_LEFT] = TR_GRACE,
 	[TE_RELEASE] = TR_GRACE, [TE_SAME] = TR_GRACE,
 	[TE_DIFFER] = TR_GRACE, [TE_BREAK] = TR_GRACE,
+	[TE_NEXT] = TR_GRACE,
 },
 [TR_DIAL] = {	/* TE_DONE: a REFER given up has succeeded (case R16) */
 	[TE_WAIT] = TR_DIAL, [TE_REFER] = TR_DIAL, [TE_BRIDGE] = TR_DIAL,
@@ -91,6 +97,7 @@ static const enum transfer_state next[TR_OVER][TRANSFER_EVENTS] = {
 	[TE_ANSWER] = TR_JOIN, [TE_FAIL] = OVER, [TE_LEFT] = TR_DIAL,
 	[TE_RELEASE] = TR_DIAL, [TE_SAME] = TR_DIAL, [TE_DIFFER] = TR_DIAL,
 	[TE_BREAK] = TR_DIAL,
+	[TE_NEXT] = TR_DIAL,
 },
 [TR_JOIN] = {
 	[TE_WAIT] = TR_JOIN, [TE_REFER] = TR_JOIN, [TE_BRIDGE] = TR_JOIN,
@@ -100,6 +107,7 @@ static const enum transfer_state next[TR_OVER][TRANSFER_EVENTS] = {
 	[TE_ANSWER] = TR_JOIN, [TE_FAIL] = OVER, [TE_LEFT] = TR_UNJOIN,
 	[TE_RELEASE] = TR_UNJOIN, [TE_SAME] = TR_TALK,
 	[TE_DIFFER] = TR_REJOIN, [TE_BREAK] = OVER,
+	[TE_NEXT] = TR_JOIN,
 },
 [TR_REJOIN] = {
 	[TE_WAIT] = TR_REJOIN, [TE_REFER] = TR_REJOIN,
@@ -111,6 +119,7 @@ static const enum transfer_state next[TR_OVER][TRANSFER_EVENTS] = {
 	[TE_LEFT] = TR_RETURN, [TE_RELEASE] = TR_RETURN,
 	[TE_SAME] = TR_TALK, [TE_DIFFER] = TR_RETURN,
 	[TE_BREAK] = TR_RETURN,
+	[TE_NEXT] = TR_DIAL,
 },
 [TR_TALK] = {
 	[TE_WAIT] = TR_TALK, [TE_REFER] = TR_TALK, [TE_BRIDGE] = TR_TALK,
@@ -120,16 +129,18 @@ static const enum transfer_state next[TR_OVER][TRANSFER_EVENTS] = {
 	[TE_ANSWER] = TR_TALK, [TE_FAIL] = TR_TALK, [TE_LEFT] = TR_RETURN,
 	[TE_RELEASE] = OVER, [TE_SAME] = TR_TALK, [TE_DIFFER] = TR_TALK,
 	[TE_BREAK] = TR_TALK,
+	[TE_NEXT] = TR_TALK,
 },
-[TR_UNJOIN] = {
+[TR_UNJOIN] = {	/* TE_ANSWER: another has answered meanwhile */
 	[TE_WAIT] = TR_UNJOIN, [TE_REFER] = TR_UNJOIN,
 	[TE_BRIDGE] = TR_UNJOIN,
 	[TE_ACCEPT] = TR_UNJOIN, [TE_REFUSE] = TR_UNJOIN,
 	[TE_NOTE] = TR_UNJOIN, [TE_DONE] = TR_UNJOIN, [TE_LOSE] = TR_UNJOIN,
 	[TE_EXPIRE] = OVER, [TE_GONE] = OVER, [TE_ABANDON] = OVER,
-	[TE_ANSWER] = TR_UNJOIN, [TE_FAIL] = TR_UNJOIN,
+	[TE_ANSWER] = TR_JOIN, [TE_FAIL] = TR_UNJOIN,
 	[TE_LEFT] = TR_UNJOIN, [TE_RELEASE] = TR_UNJOIN,
 	[TE_SAME] = TR_RETURN, [TE_DIFFER] = TR_RETURN, [TE_BREAK] = OVER,
+	[TE_NEXT] = TR_DIAL,
 },
 [TR_RETURN] = {
 	[TE_WAIT] = TR_RETURN, [TE_REFER] = TR_RETURN,
@@ -140,6 +151,7 @@ static const enum transfer_state next[TR_OVER][TRANSFER_EVENTS] = {
 	[TE_ANSWER] = TR_RETURN, [TE_FAIL] = OVER, [TE_LEFT] = TR_RETURN,
 	[TE_RELEASE] = TR_RETURN, [TE_SAME] = OVER, [TE_DIFFER] = OVER,
 	[TE_BREAK] = OVER,
+	[TE_NEXT] = TR_RETURN,
 },
 };
 
@@ -164,33 +176,23 @@ static void event_init(const struct transfer *t, struct event *ev,
 	ev->transfer = t->id;
 }
 
-uint64_t transfer_timeout(const struct transfer *t)
-{
-	const struct engine *e = t->call->e;
-	const uint64_t most = engine_timer(e, TIMER_TRANSFER);
-	const uint64_t ms = t->sw->timeout_ms ? t->sw->timeout_ms
-					      : engine_timer(e, TIMER_AGENT);
-
-	return ms < most ? ms : most;
-}
-
 void transfer_wait(struct transfer *t, enum timer_id id)
 {
 	t->waiting = id;
 	timer_start(&t->timer, engine_timer(t->call->e, id));
 }
 
-void transfer_progress(struct transfer *t, const char *phase, int status,
-		       const char *phrase)
+void transfer_progress(struct transfer *t, const struct aim *a,
+		       const char *phase, int status, const char *phrase)
 {
 	struct event ev;
 
 	event_init(t, &ev, EV_TRANSFER_PROGRESS);
-	if (*t->attempt_id)
-		ev.attempt = t->attempt_id;
-	if (*t->leg_id)
-		ev.leg = t->leg_id;
-	event_string(&ev, "number", t->number);
+	if (a && *a->id) {
+		ev.attempt = a->id;
+		ev.leg = a->leg_id;
+	}
+	event_string(&ev, "number", (a ? a : t->aim)->number);
 	event_string(&ev, "phase", phase);
 	if (status)
 		event_sip(&ev, "sip", status, phrase);
@@ -206,42 +208,53 @@ static json_t *sip_json(int status, const char *phrase)
 			 text ? text : json_string(""));
 }
 
-void transfer_log_attempt(struct transfer *t, enum reason reason, int status,
+void transfer_log_attempt(struct transfer *t, const struct aim *aim,
+			  enum reason reason, int status,
 			  const char *phrase, uint64_t ring_ms)
 {
 	json_t *a = json_object();
 
-	json_object_set_new(a, "number", json_string(t->number));
+	json_object_set_new(a, "number", json_string(aim->number));
 	json_object_set_new(a, "reason", json_string(reason_name(reason)));
 	if (status)
 		json_object_set_new(a, "sip", sip_json(status, phrase));
 	json_object_set_new(a, "ring_ms", json_integer((json_int_t)ring_ms));
 	json_array_append_new(t->attempts, a);
-	t->ring_ms += ring_ms;
+	if (reason == REASON_ANSWERED)
+		t->answered = json_array_size(t->attempts);
+	/* Those who ring together ring at the same time. */
+	if (!t->sw->all)
+		t->ring_ms += ring_ms;
+	else if (ring_ms > t->ring_ms)
+		t->ring_ms = ring_ms;
 }
 
-/* An agent who answered and was never talked to: why, is what is told. */
-static void mend_last_attempt(struct transfer *t)
+/* The attempt that was answered, or NULL. */
+static json_t *answered_attempt(const struct transfer *t)
 {
-	const size_t n = json_array_size(t->attempts);
-	json_t *last = n ? json_array_get(t->attempts, n - 1) : NULL;
-	const char *reason = json_string_value(json_object_get(last,
-							       "reason"));
+	return t->answered ? json_array_get(t->attempts, t->answered - 1)
+			   : NULL;
+}
 
-	if (reason && !t->joined && !t->success &&
-	    !strcmp(reason, reason_name(REASON_ANSWERED)))
-		json_object_set_new(last, "reason",
-				    json_string(reason_name(t->reason)));
+void transfer_mend_attempt(struct transfer *t, enum reason reason)
+{
+	json_t *a = answered_attempt(t);
+
+	if (!a || t->joined || t->success)
+		return;
+	json_object_set_new(a, "reason", json_string(reason_name(reason)));
+	t->answered = 0;
 }
 
 static void build_outcome(struct transfer *t)
 {
 	json_t *d = t->details = json_object();
 
-	mend_last_attempt(t);
+	transfer_mend_attempt(t, t->reason);
 	/* A REFER is one try as well, unless a bridge has taken its place. */
 	if (t->referred && t->method == METHOD_REFER)
-		transfer_log_attempt(t, t->reason, t->status, t->phrase, 0);
+		transfer_log_attempt(t, t->aim, t->reason, t->status,
+				     t->phrase, 0);
 	if (t->joined && !t->talk_ms)
 		t->talk_ms = loop_now(t->call->e->loop) - t->joined_at;
 	json_object_set_new(d, "method", json_string(method_name(t)));
@@ -249,9 +262,8 @@ static void build_outcome(struct transfer *t)
 	if (t->status)
 		json_object_set_new(d, "sip", sip_json(t->status, t->phrase));
 	else if (t->joined)	/* the agent's answer */
-		json_object_set(d, "sip", json_object_get(json_array_get(
-			t->attempts, json_array_size(t->attempts) - 1),
-			"sip"));
+		json_object_set(d, "sip",
+				json_object_get(answered_attempt(t), "sip"));
 	json_object_set(d, "attempts", t->attempts);
 	json_object_set_new(d, "ring_ms",
 			    json_integer((json_int_t)t->ring_ms));
@@ -263,15 +275,18 @@ static void build_outcome(struct transfer *t)
 	t->outcome = (struct transfer_outcome) {
 		.success = t->success,
 		.hangup = t->hangup,
-		.number = t->number,
+		.number = t->aim->number,
 		.details = d,
 	};
 }
 
 static void started(struct transfer *t)
 {
-	json_t *list = json_pack("[s]", t->number);
+	json_t *list = json_array();
 	struct event ev;
+
+	for (unsigned i = 0; i < t->aim_count; i++)
+		json_array_append_new(list, json_string(t->aims[i].number));
 
 	event_init(t, &ev, EV_TRANSFER_STARTED);
 	event_string(&ev, "method", method_name(t));
@@ -324,6 +339,8 @@ void transfer_step(struct transfer *t, enum transfer_event event,
 	}
 	log_line(LOG_DEBUG, t->call->id, "transfer %s: %s -> %s", t->id,
 		 state_names[old], state_names[t->state]);
+	if (old >= TR_REFER && old <= TR_GRACE && t->state > TR_GRACE)
+		refer_leave(t);
 
 	if (t->state != TR_OVER) {
 		enter(t, old);
@@ -365,6 +382,7 @@ static void on_bound(void *arg)
 	log_line(LOG_INFO, t->call->id, "timer transfer fired in state %s",
 		 state_names[t->state]);
 	/* It bounds the way to an answer; later states have their own. */
+	t->bound_over = true;
 	if (t->state <= TR_DIAL)
 		transfer_step(t, TE_EXPIRE, &end);
 }
@@ -375,17 +393,37 @@ static int refuse(struct action_error *err, const char *text)
 	return UV_EINVAL;
 }
 
+/* Whether a bridge can reach it, in this version. */
+static int check_target(const char *uri, struct action_error *err)
+{
+	struct uri u;
+
+	if (uri_parse(&u, uri))
+		return refuse(err, "the target is not a valid SIP URI");
+	if (!u.numeric)
+		return refuse(err, "the target's host is a name; names are "
+			      "not resolved in this version, use an address");
+	if (uri_has_param(&u, "transport"))
+		return refuse(err, "the target names a transport, which is "
+			      "not available in this version");
+	return 0;
+}
+
 /* Contract 5.2: what "auto" means here, and what cannot be forced. */
-static int resolve(struct transfer *t, const struct uri *u,
-		   struct action_error *err)
+static int resolve(struct transfer *t, struct action_error *err)
 {
 	const struct call *c = t->call;
 	const struct switch_request *sw = t->sw;
 	const enum refer_policy policy = c->trunk ? c->trunk->refer
 						  : REFER_AUTO;
-	const bool elsewhere = t->trunk != c->trunk;
-	const bool bridgeable = u->numeric && !uri_has_param(u, "transport");
+	bool elsewhere = false;
+	int rc = 0;
 
+	for (unsigned i = 0; i < t->aim_count; i++) {
+		elsewhere |= t->aims[i].trunk != c->trunk;
+		if (!rc)
+			rc = check_target(t->aims[i].uri, err);
+	}
 	t->method = sw->method;
 	if (sw->method == METHOD_REFER && elsewhere)
 		return refuse(err, "method \"refer\" cannot go over another "
@@ -395,53 +433,82 @@ static int resolve(struct transfer *t, const struct uri *u,
 			policy != REFER_ALWAYS;
 
 		t->method = sw->continue_call || sw->continue_recording ||
-			elsewhere || policy == REFER_NEVER || lacks
+			t->aim_count > 1 || elsewhere ||
+			policy == REFER_NEVER || lacks
 			? METHOD_BRIDGE : METHOD_REFER;
-		t->may_fall_back = t->method == METHOD_REFER && bridgeable;
+		t->may_fall_back = t->method == METHOD_REFER && !rc;
 	}
-	if (t->method == METHOD_REFER || bridgeable)
-		return 0;
-	if (!u->numeric)
-		return refuse(err, "the target's host is a name; names are "
-			      "not resolved in this version, use an address");
-	return refuse(err, "the target names a transport, which is not "
-		      "available in this version");
+	return t->method == METHOD_REFER ? 0 : rc;
+}
+
+static int aim_init(struct transfer *t, struct aim *a,
+		    const struct switch_target *to, struct action_error *err)
+{
+	const struct config *config = t->call->e->config;
+	struct uri u;
+	int rc;
+
+	a->t = t;
+	a->to = to;
+	rc = call_dial_route(t->call, t->sw, to, &a->trunk, a->uri,
+			     sizeof(a->uri), err);
+	if (rc)
+		return rc;
+	if (uri_parse(&u, a->uri))
+		return refuse(err, "the target is not a valid SIP URI");
+	snprintf(a->host, sizeof(a->host), "%s", u.host);
+	a->own = a->trunk && (!to->uri ||
+		config_trunk_by_host(config, u.host, u.port) == a->trunk);
+	switch_target_name(to, a->number, sizeof(a->number));
+	return 0;
+}
+
+static void destroy(void *arg)
+{
+	struct transfer *t = arg;
+
+	for (unsigned i = 0; t->aims && i < t->aim_count; i++)
+		free(t->aims[i].diversion);
+	free(t->aims);
+	offer_unref(t->offered);
+	offer_unref(t->agent_sdp);
+	offer_unref(t->relay_offer);
+	offer_unref(t->deferred);
+	json_decref(t->attempts);
+	json_decref(t->details);
+	switch_free(t->sw);
+	free(t);
 }
 
 int transfer_new(struct transfer **tp, struct call *c,
 		 struct switch_request *sw, struct action_error *err)
 {
 	struct transfer *t = calloc(1, sizeof(*t));
-	struct uri u;
-	int rc;
+	int rc = 0;
 
-	if (t)
-		t->attempts = json_array();
-	if (!t || !t->attempts) {
-		free(t);
+	if (!t) {
 		switch_free(sw);
 		return refuse(err, "no memory");
 	}
 
 	t->call = c;
 	t->sw = sw;
+	t->attempts = json_array();
+	t->aim_count = sw->target_count;
+	t->aims = t->aim = calloc(t->aim_count, sizeof(*t->aims));
 	timer_init(&t->timer, c->e->loop, on_timer, t);
 	timer_init(&t->bound, c->e->loop, on_bound, t);
-	rc = call_dial_route(c, sw, &t->trunk, t->uri, sizeof(t->uri), err);
-	if (!rc && uri_parse(&u, t->uri))
-		rc = refuse(err, "the target is not a valid SIP URI");
+	if (!t->attempts || !t->aims)
+		rc = refuse(err, "no memory");
+	for (unsigned i = 0; !rc && i < t->aim_count; i++)
+		rc = aim_init(t, &t->aims[i], &sw->targets[i], err);
 	if (!rc)
-		rc = resolve(t, &u, err);
+		rc = resolve(t, err);
 	if (rc) {
-		json_decref(t->attempts);
-		switch_free(sw);
-		free(t);
+		destroy(t);
 		return rc;
 	}
 
-	snprintf(t->host, sizeof(t->host), "%s", u.host);
-	snprintf(t->number, sizeof(t->number), "%s",
-		 !sw->uri ? sw->number : *u.user ? u.user : u.host);
 	snprintf(t->id, sizeof(t->id), "%.30s-t%u", c->id, ++c->transfers);
 	*tp = t;
 	return 0;
@@ -499,6 +566,22 @@ void transfer_abandon(struct transfer *t, enum ender by)
 		transfer_step(t, TE_ABANDON, &end);
 }
 
+bool transfer_cancel(struct transfer *t, enum ender by)
+{
+	const struct transfer_end talked = {
+		.reason = REASON_ANSWERED, .success = true, .by = by,
+	};
+
+	if (t->state == TR_RETURN)
+		return false;
+	if (t->state != TR_TALK)
+		transfer_abandon(t, by);
+	else
+		transfer_step(t, t->sw->continue_call ? TE_LEFT : TE_RELEASE,
+			      &talked);
+	return true;
+}
+
 const char *transfer_id(const struct transfer *t)
 {
 	return t->id;
@@ -540,23 +623,9 @@ json_t *transfer_describe(const struct transfer *t)
 
 	json_object_set_new(j, "transfer", json_string(t->id));
 	json_object_set_new(j, "method", json_string(method_name(t)));
-	json_object_set_new(j, "number", json_string(t->number));
+	json_object_set_new(j, "number", json_string(t->aim->number));
 	json_object_set_new(j, "state", json_string(state_names[t->state]));
 	return j;
-}
-
-static void destroy(void *arg)
-{
-	struct transfer *t = arg;
-
-	offer_unref(t->offered);
-	offer_unref(t->agent_sdp);
-	offer_unref(t->relay_offer);
-	offer_unref(t->deferred);
-	json_decref(t->attempts);
-	json_decref(t->details);
-	switch_free(t->sw);
-	free(t);
 }
 
 void transfer_free(struct transfer *t)

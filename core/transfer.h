@@ -38,6 +38,12 @@ bool transfer_customer(struct transfer *t, const struct leg_event *ev);
  */
 void transfer_abandon(struct transfer *t, enum ender by);
 
+/**
+ * The same for a transfer alone: after the join the agent is let go and the
+ * customer comes back, if the switch wants that. False: it is too late.
+ */
+bool transfer_cancel(struct transfer *t, enum ender by);
+
 /** The outcome; valid from call_transfer_done() on. */
 const struct transfer_outcome *transfer_outcome(const struct transfer *t);
 

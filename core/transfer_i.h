@@ -1,5 +1,5 @@
 /**
- * @file transfer_i.h  Inside a transfer: transfer.c, refer.c, bridge.c, talk.c
+ * @file transfer_i.h  Inside a transfer: transfer.c, refer.c, hunt.c, bridge.c, talk.c
  */
 #ifndef TANDEM_TRANSFER_I_H
 #define TANDEM_TRANSFER_I_H
@@ -8,6 +8,7 @@
 #include "bot.h"
 #include "engine_i.h"
 #include "reason.h"
+#include "uri.h"
 
 enum transfer_state {
 	TR_QUEUED,	/* speech before it is not over yet               */
@@ -19,7 +20,7 @@ enum transfer_state {
 	TR_NOTIFIED,	/* timeout + timer refer_final                    */
 	TR_GRACE,	/* BYE came; timer refer_grace (cases R4, R8)     */
 	/* bridge */
-	TR_DIAL,	/* an attempt runs; its timers                    */
+	TR_DIAL,	/* attempts run; their timers                     */
 	TR_JOIN,	/* re-INVITE to the customer; timer join          */
 	TR_REJOIN,	/* re-INVITE to the agent; timer join             */
 	TR_TALK,	/* joined: no timer but call_duration             */
@@ -42,7 +43,8 @@ enum transfer_event {
 	TE_GONE,	/* the customer left                              */
 	TE_ABANDON,	/* bot, control or node ends it                   */
 	TE_ANSWER,	/* the agent answered                             */
-	TE_FAIL,	/* the attempt failed                             */
+	TE_FAIL,	/* no attempt is left                             */
+	TE_NEXT,	/* the agent left, others ring or are still to    */
 	TE_LEFT,	/* the agent's leg ended                          */
 	TE_RELEASE,	/* the same, and the customer need not come back  */
 	TE_SAME,	/* re-INVITE answered, as wished                  */
@@ -51,24 +53,51 @@ enum transfer_event {
 	TRANSFER_EVENTS
 };
 
+/** Why a transition ends the transfer; the first one that does, wins. */
+struct transfer_end {
+	enum reason reason;
+	bool success;
+	bool hangup;
+	enum ender by;
+	int status;
+	const char *phrase;
+};
+
+/** One destination, and the try to reach it. */
+struct aim {
+	struct transfer *t;
+	const struct switch_target *to;
+	const struct trunk *trunk;	/* lends identity; may be NULL    */
+	bool own;			/* and is where the URI leads     */
+	char number[129];		/* for status.number              */
+	char uri[URI_MAX];		/* Refer-To or Request-URI        */
+	char host[64];			/* of it                          */
+	char id[ID_MAX], leg_id[ID_MAX];	/* of the attempt         */
+	struct attempt *attempt;	/* while it runs                  */
+	uint64_t until;			/* loop_now(): its time is over   */
+	uint64_t ring_ms;		/* before a redirection           */
+	unsigned redirects;
+	char *diversion;		/* value of the header, or NULL   */
+};
+
 struct transfer {
 	struct call *call;
 	char id[ID_MAX];
-	char attempt_id[ID_MAX];
-	char leg_id[ID_MAX];
 	struct switch_request *sw;
+	struct aim *aims;		/* one for each of sw's targets   */
+	unsigned aim_count;
+	unsigned tried;			/* how many of them were dialled  */
+	unsigned tries;			/* attempts so far, for their ids */
+	struct aim *aim;		/* answered, else tried last      */
 	enum transfer_state state;
 	enum switch_method method;	/* resolved: refer or bridge      */
 	bool started;			/* transfer.started was raised    */
 	bool may_fall_back;
 	enum timer_id waiting;		/* name of the state's timer      */
 	bool return_failed;		/* the customer is to be released */
-	const struct trunk *trunk;	/* lends identity; may be NULL    */
-	char uri[512];			/* Refer-To or Request-URI        */
-	char host[64];			/* of uri                         */
-	char number[129];		/* for status.number              */
 	struct timer timer;		/* of the state                   */
 	struct timer bound;		/* timer transfer                 */
+	bool bound_over;		/* no further agent is rung       */
 	struct task sweep;
 
 	/* REFER */
@@ -76,8 +105,10 @@ struct transfer {
 	uint64_t accepted_at, notified_at, bye_at;	/* loop_now()     */
 
 	/* bridge */
-	struct attempt *attempt;
-	struct leg *agent;
+	struct leg *agent;		/* the leg that answered          */
+	size_t answered;		/* its place in `attempts` + 1    */
+	struct transfer_end failure;	/* of the last try                */
+	char failure_phrase[64];
 	struct offer *offered;		/* what the agent was offered     */
 	struct offer *agent_sdp;	/* its answer, then its last      */
 	struct leg *relay;		/* leg whose change is carried over */
@@ -100,26 +131,18 @@ struct transfer {
 	struct transfer_outcome outcome;
 };
 
-/** Why a transition ends the transfer; the first one that does, wins. */
-struct transfer_end {
-	enum reason reason;
-	bool success;
-	bool hangup;
-	enum ender by;
-	int status;
-	const char *phrase;
-};
-
 /* transfer.c */
 /** Takes the transition; `end` (may be NULL) counts only if there is one. */
 void transfer_step(struct transfer *t, enum transfer_event event,
 		   const struct transfer_end *end);
-void transfer_progress(struct transfer *t, const char *phase, int status,
-		       const char *phrase);
-void transfer_log_attempt(struct transfer *t, enum reason reason, int status,
+/** `a` NULL: of the transfer as a whole. */
+void transfer_progress(struct transfer *t, const struct aim *a,
+		       const char *phase, int status, const char *phrase);
+void transfer_log_attempt(struct transfer *t, const struct aim *a,
+			  enum reason reason, int status,
 			  const char *phrase, uint64_t ring_ms);
-/** What the switch's timeout comes to, ms. */
-uint64_t transfer_timeout(const struct transfer *t);
+/** An agent who answered and was not talked to: why, is what is told. */
+void transfer_mend_attempt(struct transfer *t, enum reason reason);
 /** Starts the state's timer. */
 void transfer_wait(struct transfer *t, enum timer_id id);
 
@@ -127,8 +150,28 @@ void transfer_wait(struct transfer *t, enum timer_id id);
 void refer_enter(struct transfer *t);
 bool refer_customer(struct transfer *t, const struct leg_event *ev);
 void refer_expire(struct transfer *t);
+/** On leaving its states, whatever comes next. */
+void refer_leave(struct transfer *t);
+
+/* hunt.c: the attempts */
+/** Reason of those who ring when another has taken the call. */
+#define HUNT_ELSEWHERE { 200, "Call completed elsewhere" }
+
+/** How long the first destination may ring, ms. */
+uint64_t hunt_timeout(const struct transfer *t);
+/** Rings whoever is to be rung now; TE_FAIL if nobody is left. */
+void hunt_dial(struct transfer *t);
+/** Somebody rings, or is still to be rung. */
+bool hunt_has_more(const struct transfer *t);
+/** Keeps why the last try came to nothing. */
+void hunt_failure(struct transfer *t, const struct transfer_end *end);
+/** Ends the attempts that still run, as `reason`. */
+void hunt_close(struct transfer *t, enum reason reason,
+		const struct leg_reason *why);
 
 /* bridge.c: likewise */
+/** The leg of an attempt that was answered; ends the attempt. */
+void bridge_take(struct transfer *t, struct attempt *a);
 void bridge_enter(struct transfer *t, enum transfer_state from);
 bool bridge_customer(struct transfer *t, const struct leg_event *ev);
 void bridge_expire(struct transfer *t);

@@ -12,7 +12,6 @@
 
 #include "core/config.h"
 #include "core/log.h"
-#include "core/uri.h"
 #include "callobject.h"
 #include "meter.h"
 #include "plain.h"
@@ -193,19 +192,6 @@ static struct action *transfer_action(lua_State *L, const struct run *run,
 	return a;
 }
 
-/* What the status calls the number. */
-static void target(const struct switch_request *sw, char *buf, size_t size)
-{
-	struct uri u;
-
-	if (!sw->uri)
-		snprintf(buf, size, "%s", sw->number);
-	else if (!uri_parse(&u, sw->uri))
-		snprintf(buf, size, "%s", *u.user ? u.user : u.host);
-	else
-		*buf = '\0';
-}
-
 /* The customer has left before it began: as if he had left during it. */
 static int too_late(lua_State *L, const char *number)
 {
@@ -229,7 +215,7 @@ int l_call_transfer(lua_State *L)
 	struct session_lua *s = run->s;
 	struct action_error err;
 	struct action *a;
-	char number[128];
+	char number[129];
 	int rc;
 
 	luaL_checktype(L, 2, LUA_TTABLE);
@@ -240,7 +226,7 @@ int l_call_transfer(lua_State *L)
 	a = transfer_action(L, run, &err);
 	if (!a)
 		return luaL_error(L, "%s", err.text);
-	target(a->sw, number, sizeof(number));
+	switch_target_name(&a->sw->targets[0], number, sizeof(number));
 	if (s->gone) {
 		action_free(a);
 		return too_late(L, number);

@@ -375,6 +375,8 @@ static const struct leg_ops ops = {
 	.accept = reinvite_accept,
 	.refuse = reinvite_refuse,
 	.refer = refer_send,
+	.withdraw_offer = reinvite_withdraw,
+	.withdraw_refer = refer_withdraw,
 	.end = end,
 };
 

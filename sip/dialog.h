@@ -72,6 +72,7 @@ struct sip_leg {
 	struct offer *want;	/**< leg_offer() not answered yet          */
 	nta_outgoing_t *refer;
 	char *refer_to;		/**< leg_refer() not answered yet          */
+	bool refer_waits;	/**< and not sent: LEG_REFER_SENT is due   */
 	uint32_t refer_id;	/**< CSeq of the REFER sent last, 0 none   */
 	uint32_t refer_old[REFERS_KEPT];
 	unsigned offer_tries;	/**< 491s to our re-INVITE                 */
@@ -163,6 +164,7 @@ void invite_out_cancel(struct sip_leg *l);
 
 /* reinvite.c */
 int reinvite_offer(struct leg *leg, struct offer *offer);
+bool reinvite_withdraw(struct leg *leg);
 /** Sends what leg_offer() left waiting; false: nothing waits. */
 bool reinvite_go_on(struct sip_leg *l);
 /** Ends the peer's unanswered one. */
@@ -175,6 +177,7 @@ int reinvite_refuse(struct leg *leg, int status);
 
 /* refer.c */
 int refer_send(struct leg *leg, const struct leg_refer *refer);
+void refer_withdraw(struct leg *leg);
 void refer_go_on(struct sip_leg *l);
 void refer_drop(struct sip_leg *l);
 int refer_notify(struct sip_leg *l, nta_incoming_t *irq, const sip_t *sip);

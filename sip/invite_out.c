@@ -9,6 +9,7 @@
 #include <sofia-sip/msg_addr.h>
 #include <sofia-sip/su_tagarg.h>
 
+#include "contacts.h"
 #include "core/offer.h"
 #include "text.h"
 
@@ -112,9 +113,15 @@ static void rejected(struct sip_leg *l, nta_outgoing_t *orq,
 		     const sip_t *sip)
 {
 	struct leg_event ev = { .type = LEG_REJECTED };
+	struct contacts contacts;
 	struct answer a;
 
 	dialog_answer(&a, orq, sip);
+	if (a.status >= 300 && a.status < 400) {
+		contacts_read(&contacts, sip);
+		ev.contacts = contacts.uri;
+		ev.contact_count = contacts.count;
+	}
 	ev.status = a.status;
 	ev.phrase = a.phrase;
 	ev.cause = a.cause;

@@ -54,8 +54,17 @@ int refer_send(struct leg *leg, const struct leg_refer *refer)
 		return UV_ENOMEM;
 
 	l->refer_tries = 0;
+	l->refer_waits = false;
 	dialog_go_on(l);
+	l->refer_waits = !l->refer;
 	return 0;
+}
+
+/* What is on the wire is answered without us; its subscription stays known,
+ * for the peer may report on it (case R16). */
+void refer_withdraw(struct leg *leg)
+{
+	refer_drop(dialog_of(leg));
 }
 
 static void keep_id(struct sip_leg *l)
@@ -105,6 +114,8 @@ static nta_outgoing_t *send_refer(struct sip_leg *l)
 
 void refer_go_on(struct sip_leg *l)
 {
+	const struct leg_event ev = { .type = LEG_REFER_SENT };
+
 	if (!l->refer_to || l->refer || l->invite || l->peer ||
 	    timer_running(&l->timer))
 		return;
@@ -118,6 +129,9 @@ void refer_go_on(struct sip_leg *l)
 	 * the 2xx (case R2). */
 	keep_id(l);
 	l->refer_id = nta_outgoing_cseq(l->refer);
+	if (l->refer_waits)
+		dialog_tell(l, &ev);
+	l->refer_waits = false;
 }
 
 void refer_drop(struct sip_leg *l)
@@ -151,6 +165,7 @@ static void done(struct sip_leg *l, nta_outgoing_t *orq, const sip_t *sip)
 	if (a.status == 491 && l->state == D_UP &&
 	    ++l->refer_tries <= TRIES_MAX) {
 		l->refer_id = 0;
+		l->refer_waits = true;
 		timer_start(&l->timer, backoff_491(l));
 		return;
 	}

@@ -29,6 +29,20 @@ int reinvite_offer(struct leg *leg, struct offer *offer)
 	return 0;
 }
 
+bool reinvite_withdraw(struct leg *leg)
+{
+	struct sip_leg *l = dialog_of(leg);
+
+	if (!l->want || l->invite)
+		return false;
+	offer_unref(l->want);
+	l->want = NULL;
+	/* A REFER may have waited for it. Not from inside a verb. */
+	if (l->refer_to && !l->refer)
+		timer_start(&l->timer, 0);
+	return true;
+}
+
 static int send_invite(struct sip_leg *l)
 {
 	sip_payload_t body[1];

@@ -283,6 +283,17 @@ static int call_end(struct request *r)
 	return give_nothing(r);
 }
 
+static int cancel_transfer(struct request *r)
+{
+	struct call *call = find_call(r);
+
+	if (!call)
+		return -1;
+	if (call_cancel(call, BY_CONTROL))
+		return request_fail(r, "conflict", "no transfer is under way");
+	return give_nothing(r);
+}
+
 /* ---- events ---- */
 
 static int read_types(struct request *r, uint32_t *types)
@@ -389,13 +400,14 @@ const struct method method_table[] = {
 	{ "call.event", call_raise, { CALL, { "name", PARAM_STRING, true },
 		{ "data", PARAM_ANY } } },
 	{ "call.hangup", call_end, { CALL, { "reason", PARAM_STRING } } },
+	{ "transfer.cancel", cancel_transfer, { CALL } },
 	{ "events.subscribe", events_subscribe, { { "types", PARAM_LIST },
 		{ "call", PARAM_STRING }, { "since", PARAM_MAP } } },
 	{ "events.unsubscribe", events_unsubscribe },
 	/* of the protocol, but not of this version */
 	{ "auth" }, { "node.undrain" }, { "node.reload" },
 	{ "call.originate" }, { "call.say" }, { "call.play" },
-	{ "call.dtmf" }, { "call.record" }, { "transfer.cancel" },
+	{ "call.dtmf" }, { "call.record" },
 	{ "bot.list" }, { "bot.reload" }, { "trunk.list" }, { "trunk.set" },
 	{ "channel.list" }, { "list.get" }, { "list.add" },
 	{ "list.remove" }, { "service.register" },

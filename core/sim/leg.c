@@ -12,6 +12,7 @@ struct sim {
 	struct sim_leg *legs;		/* newest first, ended ones gone */
 	int next_id;
 	int fail;
+	int last_reason;
 };
 
 static struct sim_leg *of(struct leg *leg)
@@ -169,6 +170,21 @@ static int v_refer(struct leg *leg, const struct leg_refer *r)
 	return 0;
 }
 
+static bool v_withdraw_offer(struct leg *leg)
+{
+	struct sim_leg *l = of(leg);
+
+	if (!l->offering || !l->busy)
+		return false;
+	l->offering = false;
+	return true;
+}
+
+static void v_withdraw_refer(struct leg *leg)
+{
+	of(leg)->referring = false;
+}
+
 static void destroy(void *arg)
 {
 	struct sim_leg *l = arg;
@@ -182,7 +198,7 @@ static void v_end(struct leg *leg, const struct leg_reason *reason)
 {
 	struct sim_leg *l = of(leg), **p = &l->sim->legs;
 
-	(void)reason;
+	l->sim->last_reason = reason ? reason->cause : 0;
 	if (l->ended)
 		abort();	/* the rule of leg.h: exactly once */
 	l->ended = true;
@@ -195,7 +211,8 @@ static void v_end(struct leg *leg, const struct leg_reason *reason)
 static const struct leg_ops ops = {
 	.ring = v_ring, .answer = v_answer, .reject = v_reject,
 	.offer = v_offer, .accept = v_accept, .refuse = v_refuse,
-	.refer = v_refer, .end = v_end,
+	.refer = v_refer, .withdraw_offer = v_withdraw_offer,
+	.withdraw_refer = v_withdraw_refer, .end = v_end,
 };
 
 static struct sim_leg *add(struct sim *s, bool inbound)
@@ -273,6 +290,11 @@ struct signalling *sim_signalling(struct sim *s,
 void sim_fail_dials(struct sim *s, int rc)
 {
 	s->fail = rc;
+}
+
+int sim_last_reason(const struct sim *s)
+{
+	return s->last_reason;
 }
 
 size_t sim_legs(const struct sim *s)
@@ -372,6 +394,26 @@ void sim_reject(struct sim_leg *l, int status)
 		.type = LEG_REJECTED, .status = status });
 }
 
+void sim_redirect(struct sim_leg *l, const char *contact)
+{
+	if (l->state != SIM_CALLING)
+		return;
+	l->state = SIM_OVER;
+	tell(l, &(struct leg_event) {
+		.type = LEG_REJECTED, .status = 302,
+		.contacts = &contact, .contact_count = 1 });
+}
+
+void sim_unavailable(struct sim_leg *l, int retry_after)
+{
+	if (l->state != SIM_CALLING)
+		return;
+	l->state = SIM_OVER;
+	tell(l, &(struct leg_event) {
+		.type = LEG_REJECTED, .status = 503,
+		.retry_after = retry_after });
+}
+
 void sim_unreachable(struct sim_leg *l)
 {
 	if (l->state != SIM_CALLING)
@@ -424,6 +466,11 @@ void sim_offer_differs(struct sim_leg *l)
 	offer_done(l, 200, o);
 }
 
+void sim_offer_holds(struct sim_leg *l)
+{
+	offer_done(l, 200, sdp_of(l, DIR_SENDONLY));
+}
+
 void sim_reinvite(struct sim_leg *l, enum media_dir dir)
 {
 	struct offer *o;
@@ -457,6 +504,12 @@ void sim_offer_ack(struct sim_leg *l, enum sim_answer answer)
 		o->port = (uint16_t)(o->port + 1000);
 	tell(l, &(struct leg_event) { .type = LEG_OFFER_ACKED, .offer = o });
 	offer_unref(o);
+}
+
+void sim_refer_sent(struct sim_leg *l)
+{
+	if (l->referring)
+		tell(l, &(struct leg_event) { .type = LEG_REFER_SENT });
 }
 
 void sim_refer_done(struct sim_leg *l, int status, bool no_sub)

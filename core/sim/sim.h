@@ -37,6 +37,7 @@ struct sim_leg {
 	int rejected;		/**< status of leg_reject(), or 0        */
 	int rung;		/**< status of leg_ring(), or 0          */
 	bool offering;		/**< a re-INVITE of the engine's is open */
+	bool busy;		/**< what the engine asks for waits      */
 	bool offered;		/**< a re-INVITE of the peer's is open   */
 	bool asking;		/**< and has no SDP                      */
 	bool answer_due;	/**< it was accepted: sim_offer_ack()    */
@@ -72,6 +73,9 @@ bool sim_has(const struct sim *s, const struct sim_leg *l);
 /** The n-th leg the engine dialled (from 0) that is still there, or NULL. */
 struct sim_leg *sim_dialled(struct sim *s, unsigned n);
 
+/** Reason (RFC 3326) given with the last leg_end(), 0 if none was. */
+int sim_last_reason(const struct sim *s);
+
 /**
  * A customer calls. NULL and `*status` if refused without state. The INVITE's
  * offer is a plain sendrecv G.711 at `addr`:`port` (addr NULL: no SDP).
@@ -84,15 +88,21 @@ void sim_ack(struct sim_leg *l);
 void sim_progress(struct sim_leg *l, int status);
 void sim_answer(struct sim_leg *l);
 void sim_reject(struct sim_leg *l, int status);
+/** 302 to `contact`. */
+void sim_redirect(struct sim_leg *l, const char *contact);
+/** 503, with Retry-After unless that is 0. */
+void sim_unavailable(struct sim_leg *l, int retry_after);
 void sim_unreachable(struct sim_leg *l);
 void sim_bye(struct sim_leg *l);
 void sim_offer_done(struct sim_leg *l, int status);	/* to a re-INVITE */
 void sim_offer_differs(struct sim_leg *l);	/* 200 with another port */
+void sim_offer_holds(struct sim_leg *l);	/* 200 with sendonly */
 void sim_reinvite(struct sim_leg *l, enum media_dir dir);
 void sim_reinvite_empty(struct sim_leg *l);		/* without SDP */
 /** Its ACK: `answer` of these, else none. */
 enum sim_answer { SIM_NO_ANSWER, SIM_SAME_ANSWER, SIM_OTHER_PORT };
 void sim_offer_ack(struct sim_leg *l, enum sim_answer answer);
+void sim_refer_sent(struct sim_leg *l);	/* one that had to wait */
 void sim_refer_done(struct sim_leg *l, int status, bool no_sub);
 void sim_notify(struct sim_leg *l, int status, bool terminated);
 void sim_text(struct sim_leg *l, const char *text);

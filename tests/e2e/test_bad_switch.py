@@ -54,9 +54,16 @@ BAD = [
      "continueRecording"),
     ("unknown_field", {"phoneNumber": "1", "phonenumber": "2"},
      "phonenumber"),
-    ("not_yet_destinations", {"destinations": ["1", "2"]}, "destinations"),
+    ("destinations_text", {"destinations": "1"}, "destinations"),
+    ("destinations_empty", {"destinations": []}, "destinations"),
+    ("destinations_wrong", {"destinations": ["1", {"phoneNumber": True}]},
+     "destinations[2].phoneNumber"),
+    ("destinations_many", {"destinations": [str(i) for i in range(11)]},
+     "at most 10"),
+    ("destinations_refer", {"destinations": ["1", "2"], "method": "refer"},
+     "several destinations"),
     ("not_yet_music", {"phoneNumber": "1", "music": "song.wav"}, "music"),
-    ("not_yet_strategy", {"phoneNumber": "1", "strategy": "all"},
+    ("strategy_unknown", {"phoneNumber": "1", "strategy": "any"},
      "strategy"),
 ]
 

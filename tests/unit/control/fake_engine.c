@@ -90,7 +90,7 @@ int call_act(struct call *c, enum ender by, struct action *a,
 	}
 	c->switches++;
 	snprintf(c->number, sizeof(c->number), "%s",
-		 a->sw->number ? a->sw->number : "");
+		 a->sw->targets[0].number ? a->sw->targets[0].number : "");
 	c->timeout_ms = a->sw->timeout_ms;
 	snprintf(fake.transfer, sizeof(fake.transfer), "%s-t%d", c->id,
 		 c->switches);
@@ -105,6 +105,16 @@ int call_event(struct call *c, const char *name, json_t *data)
 	free(c->data);
 	c->data = data ? json_dumps(data, JSON_ENCODE_ANY | JSON_COMPACT) :
 		NULL;
+	return 0;
+}
+
+int call_cancel(struct call *c, enum ender by)
+{
+	if (by != BY_CONTROL)
+		abort();
+	if (!c->busy)
+		return UV_ESRCH;
+	c->busy = false;
 	return 0;
 }
 

@@ -205,6 +205,18 @@ static void a_hangup_gives_its_reason(void **state)
 	client_fails(&c, "call.hangup", "{\"call\": \"c2\"}", "gone", "");
 }
 
+static void a_transfer_is_cancelled_once(void **state)
+{
+	(void)state;
+	fake.calls[1].busy = true;
+	gives_nothing("transfer.cancel", "{\"call\": \"c1\"}");
+	client_fails(&c, "transfer.cancel", "{\"call\": \"c1\"}",
+		     "conflict", "no transfer");
+	client_fails(&c, "transfer.cancel", "{}", "invalid", "call");
+	client_fails(&c, "transfer.cancel", "{\"call\": \"c9\"}",
+		     "not_found", "c9");
+}
+
 static void wrong_parameters_are_named(void **state)
 {
 	(void)state;
@@ -375,6 +387,7 @@ int main(void)
 		T(a_key_makes_a_repeat_harmless),
 		T(an_event_reaches_the_call_with_its_data),
 		T(a_hangup_gives_its_reason),
+		T(a_transfer_is_cancelled_once),
 		T(wrong_parameters_are_named),
 		T(unknown_methods_and_those_of_later_versions),
 		T(wrong_values_are_refused_and_the_client_stays),

@@ -34,6 +34,15 @@ static void good(void **state)
 		"{'type':'switch','phoneNumber':'1','headers':{'callReason':"
 			"'x','n':5},'continueCall':true}",
 		"{'type':'switch','phoneNumber':'1','headers':[]}",
+		"{'type':'switch','destinations':['1001',1002,'a@127.0.0.1',"
+			"{'phoneNumber':'1003','timeout':5},"
+			"{'sipUri':'sip:b@127.0.0.1'}]}",
+		"{'type':'switch','phoneNumber':'1','destinations':{}}",
+		"{'type':'switch','phoneNumber':'1','destinations':['2'],"
+			"'strategy':'all'}",
+		"{'type':'switch','destinations':['1'],'method':'refer'}",
+		"{'type':'switch','sipUri':'sip:a@127.0.0.1?X-A=b&X-C=d%20e'}",
+		"{'type':'switch','sipUri':'sip:a@127.0.0.1?From=b&body=c'}",
 		"{'type':'text','text':''}",
 		"{'type':'hangup'}",
 	};
@@ -64,7 +73,7 @@ static void bad(void **state)
 		{ "{'type':5}", "type" },
 		{ "{'type':'swich'}", "swich" },
 		{ "{'type':'audio'}", "not available" },
-		{ "{'type':'switch'}", "phoneNumber and sipUri" },
+		{ "{'type':'switch'}", "phoneNumber, sipUri and dest" },
 		{ "{'type':'switch','phoneNumber':true}", "phoneNumber" },
 		{ "{'type':'switch','phoneNumber':''}", "phoneNumber" },
 		{ "{'type':'switch','phoneNumber':'12a'}", "12a" },
@@ -78,7 +87,11 @@ static void bad(void **state)
 		{ "{'type':'switch','sipUri':'agent'}", "user@host" },
 		{ "{'type':'switch','sipUri':'sip:a@h;method=BYE'}",
 			"method" },
-		{ "{'type':'switch','sipUri':'sip:a@h?X=y'}", "not avail" },
+		{ "{'type':'switch','sipUri':'sip:a@h?X=y%0D%0AVia:z'}",
+			"CR, LF or NUL in header X" },
+		{ "{'type':'switch','sipUri':'sip:a@h?X=y%00'}", "NUL" },
+		{ "{'type':'switch','sipUri':'sip:a@h?X%20Y=y'}", "X Y" },
+		{ "{'type':'switch','sipUri':'sip:a@h?=y'}", "header name" },
 		{ "{'type':'switch','phoneNumber':'1','timeout':-1}",
 			"timeout" },
 		{ "{'type':'switch','phoneNumber':'1','timeout':0}",
@@ -108,7 +121,29 @@ static void bad(void **state)
 		{ "{'type':'switch','phoneNumber':'1','transferChannel':1}",
 			"transferChannel" },
 		{ "{'type':'switch','phoneNumer':'1'}", "phoneNumber" },
-		{ "{'type':'switch','phoneNumber':'1','destinations':[]}",
+		{ "{'type':'switch','destinations':[]}", "is needed" },
+		{ "{'type':'switch','destinations':'1001'}", "list" },
+		{ "{'type':'switch','destinations':{'a':'1'}}", "list" },
+		{ "{'type':'switch','destinations':['1',true]}",
+			"destinations[2].phoneNumber" },
+		{ "{'type':'switch','destinations':['1','x y@h']}",
+			"destinations[2].sipUri" },
+		{ "{'type':'switch','destinations':['agent']}", "user@host" },
+		{ "{'type':'switch','destinations':[{'timeout':5}]}",
+			"destinations[1] needs" },
+		{ "{'type':'switch','destinations':[{'phoneNumber':'1',"
+			"'timeout':0}]}", "destinations[1].timeout" },
+		{ "{'type':'switch','destinations':[{'phoneNumer':'1'}]}",
+			"did you mean 'phoneNumber'" },
+		{ "{'type':'switch','phoneNumber':'0','destinations':[1,2,3,"
+			"4,5,6,7,8,9,10,11]}", "at most 10" },
+		{ "{'type':'switch','destinations':['1','2'],"
+			"'method':'refer'}", "several destinations" },
+		{ "{'type':'switch','phoneNumber':'1','strategy':'any'}",
+			"not one of hunt, all" },
+		{ "{'type':'switch','phoneNumber':'1','strategy':true}",
+			"strategy" },
+		{ "{'type':'switch','phoneNumber':'1','music':'none'}",
 			"not available" },
 		{ "{'type':'text'}", "text" },
 		{ "{'type':'text','text':5}", "text" },
@@ -128,6 +163,25 @@ static void bad(void **state)
 			fail_msg("%s: \"%s\"", json, err.text);
 		assert_null(strpbrk(err.text, "\r\n"));
 	}
+}
+
+static void a_targets_own_headers(void **state)
+{
+	struct action_error err;
+	struct action *a;
+
+	(void)state;
+	a = parse("{\"type\":\"switch\",\"sipUri\":"
+		  "\"a@127.0.0.1;x=y?X-A=b%20c&v=d&X-E\"}", &err);
+	assert_non_null(a);
+	assert_int_equal(a->sw->target_count, 1);
+	assert_string_equal(a->sw->targets[0].uri, "sip:a@127.0.0.1;x=y");
+	assert_int_equal(a->sw->targets[0].header_count, 2);
+	assert_string_equal(a->sw->targets[0].headers[0].name, "X-A");
+	assert_string_equal(a->sw->targets[0].headers[0].value, "b c");
+	assert_string_equal(a->sw->targets[0].headers[1].name, "X-E");
+	assert_string_equal(a->sw->targets[0].headers[1].value, "");
+	action_free(a);
 }
 
 static void protected_headers(void **state)
@@ -159,11 +213,27 @@ static void protected_headers(void **state)
 	action_free(a);
 }
 
+/* Only a reply has a type. */
+static void a_switch_has_no_type(void **state)
+{
+	json_t *j = json_pack("{s:s, s:s}", "type", "switch", "phoneNumber",
+			      "1");
+	struct action_error err;
+	struct action *a;
+
+	(void)state;
+	assert_int_equal(action_parse_switch(&a, j, "c", &err), UV_EINVAL);
+	assert_non_null(strstr(err.text, "'type'"));
+	json_decref(j);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(good),
 		cmocka_unit_test(bad),
+		cmocka_unit_test(a_switch_has_no_type),
+		cmocka_unit_test(a_targets_own_headers),
 		cmocka_unit_test(protected_headers),
 	};
 

@@ -73,6 +73,52 @@ static void second_transfer_offers_the_customer_again(void **state)
 	assert_int_equal(agent->to_peer->dir, DIR_SENDRECV);
 }
 
+static void O6_held_before_the_switch(void **state)
+{
+	struct sim_leg *agent;
+
+	(void)state;
+	world_call(&w, true);
+	sim_reinvite(w.customer, DIR_SENDONLY);
+	assert_int_equal(world_switch(&w, &keep), 0);
+	agent = world_agent(&w);
+	assert_int_equal(agent->to_peer->dir, DIR_SENDONLY);
+	sim_answer(agent);
+	assert_int_equal(w.customer->to_peer->dir, DIR_RECVONLY);
+	sim_offer_done(w.customer, 200);
+	/* He answers as the agent was offered: nothing more is to be said. */
+	assert_false(agent->offering);
+	assert_string_equal(w.phase, "joined");
+}
+
+static void O6_held_in_the_answer_to_the_join(void **state)
+{
+	struct sim_leg *agent;
+
+	(void)state;
+	agent = dial(&keep);
+	sim_answer(agent);
+	sim_offer_holds(w.customer);
+	assert_true(agent->offering);
+	assert_int_equal(agent->to_peer->dir, DIR_SENDONLY);
+	sim_offer_done(agent, 200);	/* recvonly, as it must be */
+	assert_string_equal(w.phase, "joined");
+}
+
+static void O18_an_offer_that_waited_is_taken_back(void **state)
+{
+	struct sim_leg *agent;
+
+	(void)state;
+	agent = dial(&keep);
+	w.customer->busy = true;	/* an ACK of his is still to come */
+	sim_answer(agent);
+	world_wait(&w, 8000);
+	world_expect(&w, false, false, "join_failed");
+	assert_null(world_agent(&w));
+	assert_false(w.customer->offering);
+}
+
 static void agent_hangs_up_customer_is_released(void **state)
 {
 	struct sim_leg *agent;
@@ -440,6 +486,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(agent_hangs_up_customer_returns),
 		CASE(second_transfer_offers_the_customer_again),
+		CASE(O6_held_before_the_switch),
+		CASE(O6_held_in_the_answer_to_the_join),
+		CASE(O18_an_offer_that_waited_is_taken_back),
 		CASE(agent_hangs_up_customer_is_released),
 		CASE(customer_hangs_up_while_they_talk),
 		CASE(refusals),

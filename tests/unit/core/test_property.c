@@ -62,11 +62,15 @@ static void agent_step(void)
 {
 	static const int finals[] = { 486, 603, 480, 503, 404, 302 };
 	static const int offers[] = { 200, 200, 488, 481 };
-	struct sim_leg *a = world_agent(&w);
+	struct sim_leg *a = sim_dialled(w.sim, (unsigned)roll(3));
 
 	if (!a)
+		a = world_agent(&w);
+	if (!a)
 		return;
-	switch (roll(10)) {
+	switch (roll(12)) {
+	case 10: sim_redirect(a, "sip:2001@127.0.0.2:5070"); break;
+	case 11: sim_unavailable(a, (int)roll(3)); break;
 	case 0: sim_progress(a, 100); break;
 	case 1: sim_progress(a, roll(2) ? 180 : 183); break;
 	case 2: sim_answer(a); break;
@@ -78,6 +82,21 @@ static void agent_step(void)
 	case 8: sim_offer_ack(a, (enum sim_answer)roll(3)); break;
 	default: sim_reinvite(a, (enum media_dir)roll(4)); break;
 	}
+}
+
+/* Several destinations, in turn or together. */
+static void hunt(void)
+{
+	static const char *const switches[] = {
+		"{'destinations':['1001','1002']}",
+		"{'phoneNumber':'1','destinations':['2',{'phoneNumber':'3',"
+			"'timeout':1}],'continueCall':true}",
+		"{'destinations':['1','2','3'],'strategy':'all'}",
+		"{'destinations':['1','2'],'strategy':'all','timeout':30,"
+			"'continueCall':true}",
+	};
+
+	world_switch_json(&w, switches[roll(4)]);
 }
 
 static void own_step(void)
@@ -93,11 +112,17 @@ static void own_step(void)
 
 	if (!c)
 		return;
-	switch (roll(6)) {
+	switch (roll(8)) {
 	case 0:
 	case 1:
 	case 2:
 		world_switch(&w, &f);
+		break;
+	case 6:
+		hunt();
+		break;
+	case 7:
+		call_cancel(c, BY_CONTROL);
 		break;
 	case 3:
 		call_act(c, BY_BOT, action_say("hello", 5, roll(2)), &err,

@@ -330,6 +330,38 @@ static void failure_ends_the_call_without_continueCall(void **state)
 	assert_string_equal(w.last_event, "botHangup");
 }
 
+static void R13_time_to_answer_counts_from_the_sending(void **state)
+{
+	(void)state;
+	start(&by_refer);
+	world_wait(&w, 5000);
+	sim_refer_sent(w.customer);	/* a re-INVITE of ours was answered */
+	world_wait(&w, 5999);
+	assert_int_equal(w.transfers_ended, 0);
+	world_wait(&w, 1);
+	world_expect(&w, false, false, "refer_rejected");
+}
+
+static void R13_given_up_it_is_never_sent(void **state)
+{
+	(void)state;
+	start(&by_refer);
+	world_wait(&w, 6000);
+	world_expect(&w, false, false, "refer_rejected");
+	assert_false(w.customer->referring);
+}
+
+static void R13_nor_after_a_fallback(void **state)
+{
+	(void)state;
+	start(&by_auto);
+	world_wait(&w, 6000);
+	assert_string_equal(w.phase, "dialing");
+	assert_false(w.customer->referring);
+	sim_reject(world_agent(&w), 486);
+	world_expect(&w, false, false, "busy");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -353,6 +385,9 @@ int main(void)
 		CASE(R12_no_answer_at_all),
 		CASE(R12_481_is_a_dead_dialog),
 		CASE(R12_401_cannot_be_met),
+		CASE(R13_time_to_answer_counts_from_the_sending),
+		CASE(R13_given_up_it_is_never_sent),
+		CASE(R13_nor_after_a_fallback),
 		CASE(R16_late_success_while_the_agent_rings),
 		CASE(R16_late_success_after_the_answer),
 		CASE(R18_success_and_no_bye),

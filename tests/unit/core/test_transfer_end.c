@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <string.h>
 #include <cmocka.h>
+#include <uv.h>
 
 #include "world.h"
 
@@ -182,9 +183,78 @@ static void the_join_waits_for_the_way_home_of_the_last(void **state)
 	assert_true(w.success);
 }
 
+static int cancel(void)
+{
+	const int rc = call_cancel(world_the_call(&w), BY_CONTROL);
+
+	world_turn(&w);
+	return rc;
+}
+
+static void cancelled_while_it_rings(void **state)
+{
+	(void)state;
+	world_call(&w, true);
+	assert_int_equal(cancel(), UV_ESRCH);
+	assert_int_equal(world_switch(&w, &keep), 0);
+	sim_progress(world_agent(&w), 180);
+	assert_int_equal(cancel(), 0);
+	world_expect(&w, false, false, "cancelled");
+	assert_string_equal(w.ended_by, "control");
+	assert_null(world_agent(&w));
+	assert_int_equal(w.ended, 0);
+	assert_int_equal(cancel(), UV_ESRCH);
+}
+
+static void cancelled_while_they_talk(void **state)
+{
+	(void)state;
+	world_call(&w, true);
+	answered();
+	sim_offer_done(w.customer, 200);
+	assert_string_equal(w.phase, "joined");
+	assert_int_equal(cancel(), 0);
+	assert_null(world_agent(&w));
+	assert_int_equal(w.outcomes, 0);	/* not before he is back */
+	assert_int_equal(cancel(), UV_ESRCH);
+	sim_offer_done(w.customer, 200);
+	world_expect(&w, true, false, "answered");
+	assert_string_equal(w.ended_by, "control");
+	assert_int_equal(w.ended, 0);
+}
+
+static void cancelled_during_the_join(void **state)
+{
+	(void)state;
+	world_call(&w, true);
+	answered();
+	assert_int_equal(cancel(), 0);
+	world_expect(&w, false, false, "cancelled");
+	assert_null(world_agent(&w));
+	sim_offer_done(w.customer, 200);	/* late: and back to us */
+	assert_true(w.customer->offering);
+	assert_null(w.customer->to_peer->body);
+}
+
+static void cancelled_during_a_refer(void **state)
+{
+	(void)state;
+	world_call(&w, true);
+	assert_int_equal(world_switch(&w, &refer_keep), 0);
+	sim_refer_done(w.customer, 202, false);
+	assert_int_equal(cancel(), 0);
+	world_expect(&w, false, false, "cancelled");
+	sim_notify(w.customer, 200, true);	/* nobody asks any more */
+	assert_int_equal(w.transfers_ended, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		CASE(cancelled_while_it_rings),
+		CASE(cancelled_while_they_talk),
+		CASE(cancelled_during_the_join),
+		CASE(cancelled_during_a_refer),
 		CASE(hung_up_before_it_began),
 		CASE(an_attempt_tells_why_nobody_talked),
 		CASE(an_attempt_tells_that_its_agent_left),

@@ -346,11 +346,25 @@ void world_call(struct world *world, bool ack)
 	assert_string_equal(world->last_query, "/start");
 }
 
+static int act_switch(struct world *world, json_t *fields)
+{
+	struct action_error err;
+	struct action *a;
+	int rc = action_parse_switch(&a, fields, world->call, &err);
+
+	assert_int_equal(rc, 0);
+	if (!world_the_call(world)) {
+		action_free(a);
+		return -1;
+	}
+	rc = call_act(world_the_call(world), BY_BOT, a, &err, NULL);
+	world_turn(world);
+	return rc;
+}
+
 int world_switch(struct world *world, const struct switch_fields *f)
 {
 	json_t *j = json_object();
-	struct action_error err;
-	struct action *a;
 	int rc;
 
 	if (f->uri)
@@ -364,15 +378,26 @@ int world_switch(struct world *world, const struct switch_fields *f)
 		json_object_set_new(j, "timeout", json_string(f->timeout));
 	if (f->keep)
 		json_object_set_new(j, "continueCall", json_true());
-	rc = action_parse_switch(&a, j, world->call, &err);
+	rc = act_switch(world, j);
 	json_decref(j);
-	assert_int_equal(rc, 0);
-	if (!world_the_call(world)) {
-		action_free(a);
-		return -1;
-	}
-	rc = call_act(world_the_call(world), BY_BOT, a, &err, NULL);
-	world_turn(world);
+	return rc;
+}
+
+int world_switch_json(struct world *world, const char *fields)
+{
+	json_error_t wrong;
+	char text[1024];
+	json_t *j;
+	int rc;
+
+	snprintf(text, sizeof(text), "%s", fields);
+	for (char *p = text; *p; p++)
+		if (*p == '\'')
+			*p = '"';
+	j = json_loads(text, 0, &wrong);
+	assert_non_null(j);
+	rc = act_switch(world, j);
+	json_decref(j);
 	return rc;
 }
 

@@ -43,7 +43,7 @@ struct world {
 	char method[16], phase[32];
 	bool success, hangup;
 	char reason[32], number[64], ended_by[16];
-	char attempts[64];	/* their reasons, space between          */
+	char attempts[128];	/* their reasons, space between          */
 	int sip;
 	uint64_t transfer_at, outcome_at;	/* loop_now()            */
 };
@@ -84,6 +84,8 @@ void world_call(struct world *world, bool ack);
 
 /** The bot asks for a switch; 0 or what call_act() said. */
 int world_switch(struct world *world, const struct switch_fields *f);
+/** The same with its fields as JSON, ' for ". */
+int world_switch_json(struct world *world, const char *fields);
 struct call *world_the_call(struct world *world);
 void world_turn(struct world *world);
 void world_wait(struct world *world, uint64_t ms);

@@ -70,7 +70,9 @@ static int h_act(void *arg, struct action *a, struct action_error *err)
 			c->s->ops->said(c->s, a->ticket, false);
 		break;
 	case ACT_SWITCH:
-		number = a->sw->number ? a->sw->number : a->sw->uri;
+		number = a->sw->targets[0].number;
+		if (!number)
+			number = a->sw->targets[0].uri;
 		hear(c, "switch %s%s", number,
 		     a->sw->continue_call ? " continue" : "");
 		action_free(c->sw);

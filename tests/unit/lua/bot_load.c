@@ -161,8 +161,8 @@ static const struct { const char *source, *said; } table[] = {
 	  "bot.lua:1: /: 'timeout' is not available in this version\n"
 	  "bot.lua:1: /: 'TransferCallToOperator' is not available in this "
 	  "version\n" },
-	{ "return bot { switch { destinations = { '1' } } }",
-	  "bot.lua:1: /: 'destinations' is not available in this version\n" },
+	{ "return bot { switch { phoneNumber = 1, music = 'none' } }",
+	  "bot.lua:1: /: 'music' is not available in this version\n" },
 	{ "return bot { switch { type } }", "bot.lua:1: /: switch[1]: a "
 	  "function is not plain data\n" },
 	{ "local l = {} l[1] = l return bot(l)", "DEEP" },

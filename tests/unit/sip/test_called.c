@@ -92,9 +92,57 @@ static void O18_offer_and_refer_wait_for_the_ack(void **state)
 	peer_expect(&p, "INVITE ", NULL);
 	peer_answer(&p, p.in, "200 OK", NULL, NULL, PEER_SDP);
 	side_event(&s, LEG_OFFER_DONE);
+	side_event(&s, LEG_REFER_SENT);
 	peer_expect(&p, "REFER ", NULL);
 	peer_answer(&p, p.in, "603 Decline", NULL, NULL, NULL);
 	assert_int_equal(side_event(&s, LEG_REFER_DONE)->status, 603);
+	end();
+	answer_bye();
+}
+
+static void O18_what_waited_is_taken_back(void **state)
+{
+	const struct leg_refer refer = { .uri = "sip:1@127.0.0.1" };
+
+	(void)state;
+	peer_request(&p, "INVITE", NULL, PEER_SDP);
+	peer_expect(&p, "SIP/2.0 200", "INVITE");
+	assert_false(leg_withdraw_offer(s.leg));
+	reoffer(11);
+	assert_int_equal(leg_refer(s.leg, &refer), 0);
+	leg_withdraw_refer(s.leg);
+	assert_true(leg_withdraw_offer(s.leg));
+	peer_ack(&p, NULL);
+	side_event(&s, LEG_ACKED);
+	/* Neither is sent: what comes next is what is asked for next. */
+	reoffer(12);
+	peer_expect(&p, "INVITE ", NULL);
+	assert_false(leg_withdraw_offer(s.leg));	/* on the wire */
+	peer_answer(&p, p.in, "200 OK", NULL, NULL, PEER_SDP);
+	side_event(&s, LEG_OFFER_DONE);
+	end();
+	answer_bye();
+}
+
+static void O18_a_refer_behind_what_is_taken_back(void **state)
+{
+	const struct leg_refer refer = { .uri = "sip:1@127.0.0.1" };
+
+	(void)state;
+	peer_request(&p, "INVITE", NULL, PEER_SDP);
+	peer_expect(&p, "SIP/2.0 200", "INVITE");
+	reoffer(11);
+	assert_int_equal(leg_refer(s.leg, &refer), 0);
+	peer_ack(&p, NULL);
+	side_event(&s, LEG_ACKED);
+	peer_expect(&p, "INVITE ", NULL);
+	peer_answer(&p, p.in, "491 Request Pending", NULL, NULL, NULL);
+	peer_sync(&p);
+	assert_true(leg_withdraw_offer(s.leg));	/* in its back-off */
+	side_event(&s, LEG_REFER_SENT);
+	peer_expect(&p, "REFER ", NULL);
+	peer_answer(&p, p.in, "603 Decline", NULL, NULL, NULL);
+	side_event(&s, LEG_REFER_DONE);
 	end();
 	answer_bye();
 }
@@ -264,6 +312,8 @@ int main(int argc, char **argv)
 		TEST(O18_bye_waits_for_the_ack),
 		TEST(O18_no_ack_at_all),
 		TEST(O18_offer_and_refer_wait_for_the_ack),
+		TEST(O18_what_waited_is_taken_back),
+		TEST(O18_a_refer_behind_what_is_taken_back),
 		TEST(cancelled_while_it_rings),
 		TEST(rejected_and_dropped),
 		TEST(what_the_engine_is_told),
