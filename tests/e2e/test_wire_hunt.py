@@ -75,6 +75,7 @@ def test_hunt_nobody_and_each_his_time(three):
     a.reply(180)
     cancelled(a)
     b = agent.incoming()
+    node.past_invites += 1      # the one that nobody saw
     assert number(b) == "1003"
     refuse(b, 603)
     e = ended(node, c, "FAIL", False, "declined", number="1003")
