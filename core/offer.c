@@ -70,6 +70,35 @@ bool codec_is_auxiliary(const struct codec *c)
 		!strcasecmp(c->name, "CN");
 }
 
+struct offer *offer_common(const struct offer *a, const struct offer *b)
+{
+	struct offer *o = offer_new(a->count);
+	bool audio = false;
+
+	if (!o)
+		return NULL;
+
+	o->count = 0;
+	memcpy(o->addr, a->addr, sizeof(o->addr));
+	o->port = a->port;
+	o->dir = a->dir;
+	for (unsigned i = 0; i < a->count; i++) {
+		const struct codec *c = &a->codecs[i];
+		struct codec *to = &o->codecs[o->count];
+
+		if (!offer_find(b, c))
+			continue;
+		*to = *c;
+		to->fmtp = c->fmtp ? strdup(c->fmtp) : NULL;
+		o->count++;
+		audio |= !codec_is_auxiliary(c);
+	}
+	if (audio)
+		return o;
+	offer_unref(o);
+	return NULL;
+}
+
 static bool same_fmtp(const struct codec *a, const struct codec *b)
 {
 	return !strcmp(a->fmtp ? a->fmtp : "", b->fmtp ? b->fmtp : "");

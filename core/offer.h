@@ -56,6 +56,12 @@ bool codec_is(const struct codec *a, const struct codec *b);
 /** Codec of `o` that is `c`, or NULL. */
 const struct codec *offer_find(const struct offer *o, const struct codec *c);
 
+/**
+ * A description like `a`, reduced to the codecs that `b` has as well. NULL: no
+ * audio codec in common, or no memory. New reference.
+ */
+struct offer *offer_common(const struct offer *a, const struct offer *b);
+
 /** True for telephone-event (RFC 4733) and comfort noise (RFC 3389). */
 bool codec_is_auxiliary(const struct codec *c);
 

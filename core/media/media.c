@@ -7,6 +7,7 @@
 #include <uv.h>
 
 #include "ports.h"
+#include "relay.h"
 
 #define DISCARD 9		/* RFC 863: a port nobody listens on */
 #define EVENT_NUMBER 101
@@ -26,6 +27,7 @@ struct media_end {
 
 struct media {
 	bool rtp;
+	struct uv_loop_s *uv;
 	char address[46];		/**< in our descriptions         */
 	const struct codec *codecs[KNOWN];	/**< as preferred        */
 	unsigned codec_count;
@@ -71,6 +73,7 @@ int media_open(struct media **mp, const struct media_options *o)
 		return UV_ENOMEM;
 
 	m->rtp = o->rtp;
+	m->uv = o->uv;
 	m->none.m = m;
 	strcpy(m->address, shown);
 	err = set_codecs(m, o);
@@ -291,4 +294,79 @@ struct offer *media_offer(struct media_end *e, const struct offer *negotiated)
 		return NULL;
 	}
 	return o;
+}
+
+/* relays */
+
+bool media_can_relay(const struct media *m)
+{
+	return m->rtp && m->uv;
+}
+
+/* Numbers under which `from` may send, and what they are for `to`. False if
+ * `to` could not understand all of `from`'s audio, or there is none. */
+static bool fill_map(uint8_t map[128], const struct media_side *from,
+		     const struct media_side *to)
+{
+	bool audio = false;
+
+	memset(map, RELAY_NONE, 128);
+	for (unsigned i = 0; i < from->ours->count; i++) {
+		const struct codec *c = &from->ours->codecs[i];
+		const struct codec *there = offer_find(to->peer, c);
+
+		/* What the peer has not taken up it will not send. */
+		if (!offer_find(from->peer, c))
+			continue;
+		if (there && c->pt < 128)
+			map[c->pt] = there->pt & 0x7f;
+		else if (!codec_is_auxiliary(c))
+			return false;
+		audio |= there && !codec_is_auxiliary(c);
+	}
+	return audio;
+}
+
+static bool fill_side(struct relay_side *to, const struct media_side *side,
+		      const struct media_side *other)
+{
+	memset(to, 0, sizeof(*to));
+	to->rtp = side->end->pair.fd[0];
+	to->rtcp = side->end->pair.fd[1];
+	snprintf(to->addr, sizeof(to->addr), "%s", side->peer->addr);
+	snprintf(to->source, sizeof(to->source), "%s",
+		 side->source ? side->source : "");
+	to->port = side->peer->port;
+	to->hears = side->peer->port && (side->peer->dir & DIR_RECVONLY);
+	to->speaks = side->peer->port && (side->peer->dir & DIR_SENDONLY);
+	return fill_map(to->map, side, other);
+}
+
+static int fill_both(struct relay_side to[2], const struct media_side side[2])
+{
+	return fill_side(&to[0], &side[0], &side[1]) &&
+		fill_side(&to[1], &side[1], &side[0]) ? 0 : UV_EPROTO;
+}
+
+int media_relay_open(struct relay **rp, const struct media_side side[2])
+{
+	struct relay_side to[2];
+	const int rc = fill_both(to, side);
+
+	return rc ? rc : relay_open(rp, side[0].end->m->uv, to);
+}
+
+int media_relay_change(struct relay *r, const struct media_side side[2])
+{
+	struct relay_side to[2];
+	const int rc = fill_both(to, side);
+
+	for (unsigned i = 0; i < 2 && !rc; i++)
+		relay_change(r, i, &to[i]);
+	return rc;
+}
+
+void media_relay_close(struct relay *r)
+{
+	relay_close(r);
 }

@@ -3,7 +3,8 @@
  *
  * In mode "none" the node has no media: its descriptions say inactive, port 9.
  * In mode "rtp" each leg that needs the node's end holds a pair of bound ports
- * (RTP, RTCP) of the range. Nothing is sent on them in this version.
+ * (RTP, RTCP) of the range. In this version the node passes on what comes in
+ * between two of them, and sends nothing of its own.
  */
 #ifndef TANDEM_MEDIA_H
 #define TANDEM_MEDIA_H
@@ -16,9 +17,12 @@
 
 struct media;
 struct media_end;
+struct relay;
+struct uv_loop_s;
 
 struct media_options {
 	bool rtp;		/**< false: mode "none"                     */
+	struct uv_loop_s *uv;	/**< for relays; NULL: there are none       */
 	const char *address;	/**< bound; numeric                         */
 	const char *advertise;	/**< in SDP; NULL or "": address            */
 	uint16_t port_min, port_max;
@@ -54,5 +58,26 @@ struct offer *media_answer(struct media_end *e, const struct offer *offer);
  */
 struct offer *media_offer(struct media_end *e,
 			  const struct offer *negotiated);
+
+/** One leg of a relay; all borrowed for the call. */
+struct media_side {
+	struct media_end *end;
+	const struct offer *ours;	/**< what the peer has from us       */
+	const struct offer *peer;	/**< what it has described           */
+	const char *source;		/**< where its signalling is from    */
+};
+
+/** Whether media can go through the node at all. */
+bool media_can_relay(const struct media *m);
+
+/**
+ * Passes RTP and RTCP on between two legs. UV_EPROTO: one of them may send a
+ * codec that the other has not agreed to, which this version cannot convert.
+ */
+int media_relay_open(struct relay **rp, const struct media_side side[2]);
+
+/** The same after a new description of either. */
+int media_relay_change(struct relay *r, const struct media_side side[2]);
+void media_relay_close(struct relay *r);	/**< NULL is allowed */
 
 #endif
