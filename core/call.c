@@ -40,7 +40,7 @@ void call_destroy(void *arg)
 	}
 	free(c->headers);
 	free(c->sip_call_id);
-	free(c->from);
+	free(c->caller);
 	free(c->from_display);
 	free(c->to);
 	json_decref(c->transfer_log);

@@ -6,6 +6,7 @@
 #include <strings.h>
 #include <uv.h>
 
+#include "identity.h"
 #include "uri.h"
 
 static int refuse(struct action_error *err, const char *text)
@@ -155,10 +156,14 @@ int call_refer(struct call *c, const struct switch_request *sw,
 int call_dial(struct call *c, const struct call_dialled *to, attempt_h *h,
 	      void *arg, struct attempt **ap)
 {
+	const struct identity id = {
+		.number = c->caller,
+		.display = c->from_display,
+		.anonymous = c->anonymous,
+	};
+	struct credentials cr;
 	struct leg_dial d = {
 		.uri = to->uri,
-		.from_user = c->from,
-		.from_display = c->from_display,
 		.max_forwards = c->max_forwards - 1,
 		.offer = to->offer,
 	};
@@ -168,12 +173,7 @@ int call_dial(struct call *c, const struct call_dialled *to, attempt_h *h,
 	if (rc)
 		return rc;
 
-	if (c->anonymous) {
-		d.from_user = "anonymous";
-		d.from_display = "Anonymous";
-		d.from_host = "anonymous.invalid";
-		d.privacy = "id";
-	}
+	identity_dial(&id, to->trunk, c->to, &d, &cr);
 	if (to->diversion)
 		hs.list[hs.count++] = *to->diversion;
 	d.headers = hs.list;

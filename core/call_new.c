@@ -2,23 +2,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <uv.h>
 
 #include "engine_i.h"
-#include "uri.h"
+#include "identity.h"
 
 #define HEADERS_MAX 64
 #define HEADER_BYTES_MAX 8192
-
-static bool is_anonymous(const struct leg_invite *inv)
-{
-	struct uri u;
-
-	return !strcasecmp(inv->from_user, "anonymous") ||
-		(!uri_parse(&u, inv->from_uri) &&
-		 !strcasecmp(u.host, "anonymous.invalid"));
-}
 
 /* Keeps the headers that a bot may read and an agent may be sent. */
 static int keep_headers(struct call *c, const struct leg_invite *inv)
@@ -64,15 +54,18 @@ static int keep_headers(struct call *c, const struct leg_invite *inv)
 static int fill(struct call *c, const struct leg_invite *inv)
 {
 	char port[64];
+	struct identity id;
 
-	c->anonymous = is_anonymous(inv);
+	identity_of_invite(inv, c->trunk, &id);
+	c->anonymous = id.anonymous;
 	c->sip_call_id = strdup(inv->call_id);
-	c->from = strdup(c->anonymous ? "" : inv->from_user);
-	c->from_display = strdup(c->anonymous ? "" : inv->from_display);
+	c->caller = strdup(id.number);
+	c->from = c->anonymous ? "" : c->caller;
+	c->from_display = strdup(id.display);
 	c->to = strdup(inv->request_user);
 	c->states = json_array();
 	c->transfer_log = json_array();
-	if (!c->sip_call_id || !c->from || !c->from_display || !c->to ||
+	if (!c->sip_call_id || !c->caller || !c->from_display || !c->to ||
 	    !c->states || !c->transfer_log)
 		return UV_ENOMEM;
 
@@ -117,6 +110,8 @@ int call_new(struct call **cp, struct engine *e, struct leg *leg,
 	     struct channel *channel, struct bot *bot)
 {
 	struct call *c = calloc(1, sizeof(*c));
+	const struct credentials *cr;
+	struct credentials room;
 	int rc;
 
 	if (!c)
@@ -133,6 +128,9 @@ int call_new(struct call **cp, struct engine *e, struct leg *leg,
 		 (unsigned long long)(e->next_id + 1));
 	snprintf(c->leg_id, sizeof(c->leg_id), "%.30s-l1", c->id);
 	rc = fill(c, inv);
+	cr = trunk_credentials(trunk, &room);
+	if (!rc && cr)
+		rc = leg_credentials(leg, cr);
 	if (!rc)
 		rc = open_session(c, bot);
 	if (rc) {

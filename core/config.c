@@ -86,6 +86,9 @@ void config_free(struct config *c)
 		free(t->name);
 		free(t->uri);
 		free(t->match);
+		free(t->username);
+		free(t->password);
+		free(t->from);
 		free_strings(t->headers, t->header_count);
 	}
 	for (size_t i = 0; i < c->channel_count; i++) {

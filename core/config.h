@@ -24,7 +24,7 @@ struct sockaddr;
 enum media_mode { MEDIA_NONE, MEDIA_RTP };
 enum refer_policy { REFER_AUTO, REFER_NEVER, REFER_ALWAYS };
 enum media_policy { MEDIA_AUTO, MEDIA_NODE, MEDIA_DIRECT };
-enum caller_id { CALLER_AUTO, CALLER_CUSTOMER };
+enum caller_id { CALLER_AUTO, CALLER_CUSTOMER, CALLER_TRUNK };
 
 /** An address or network: an IPv4 or IPv6 prefix. */
 struct prefix {
@@ -52,6 +52,12 @@ struct trunk {
 	char **headers;		/**< names passed on besides X-* */
 	size_t header_count;
 	struct trunk_state state;
+	char *username;		/**< NULL: answers no challenge   */
+	char *password;
+	char *from;		/**< our number there, the username
+				     unless set; or NULL          */
+	bool asserted_identity;
+	bool diversion;
 };
 
 struct channel {

@@ -16,6 +16,8 @@
 struct config;
 struct config_check;
 
+struct trunk;
+
 struct fill {
 	struct config *c;
 	const struct config_check *ck;
@@ -52,6 +54,10 @@ uint64_t fill_whole(struct fill *f, json_t *table, const char *row);
 uint64_t fill_duration(struct fill *f, json_t *table, const char *row);
 /** Keys of a table in byte order; the caller frees the list. */
 const char **fill_keys(struct fill *f, json_t *table, size_t *count);
+
+/** A trunk's identity and credentials; `at` is "trunks.NAME". */
+void fill_identity(struct fill *f, struct trunk *t, json_t *table,
+		   const char *at);
 
 /** An empty table of Lua is an empty list as well. */
 bool is_empty(const json_t *v);

@@ -118,7 +118,6 @@ static void fill_trunk(struct fill *f, struct trunk *t, json_t *table)
 {
 	static const char *const refer[] = { "auto", "never", "always", NULL };
 	static const char *const media[] = { "auto", "node", "direct", NULL };
-	static const char *const caller[] = { "auto", "customer", NULL };
 	char at[PATH_SIZE - 64], path[PATH_SIZE];
 
 	snprintf(at, sizeof(at), "trunks.%s", t->name);
@@ -129,8 +128,7 @@ static void fill_trunk(struct fill *f, struct trunk *t, json_t *table)
 		fill_word(f, table, "trunks.*.refer", refer);
 	t->media = (enum media_policy)
 		fill_word(f, table, "trunks.*.media", media);
-	t->caller_id = (enum caller_id)
-		fill_word(f, table, "trunks.*.caller_id", caller);
+	fill_identity(f, t, table, at);
 	if (f->c->media_mode == MEDIA_NONE && t->media == MEDIA_NODE) {
 		snprintf(path, sizeof(path), "%s.media", at);
 		config_problem(f->ck, path, "\"node\" needs media.mode "

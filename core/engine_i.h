@@ -70,7 +70,8 @@ struct call {
 	struct leg *leg;
 	bool leg_over;			/* the dialog has ended           */
 	char *sip_call_id;
-	char *from;			/* number; "" = anonymous         */
+	char *caller;			/* number, of an anonymous one too */
+	const char *from;		/* the same; "" = anonymous       */
 	char *from_display;
 	bool anonymous;
 	char *to;

@@ -66,6 +66,11 @@ void leg_withdraw_refer(struct leg *leg)
 	leg->ops->withdraw_refer(leg);
 }
 
+int leg_credentials(struct leg *leg, const struct credentials *cr)
+{
+	return leg->ops->credentials(leg, cr);
+}
+
 void leg_end(struct leg *leg, const struct leg_reason *reason)
 {
 	if (!leg)

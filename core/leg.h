@@ -109,6 +109,10 @@ struct leg_invite {
 	const char *from_user;		/**< "" if none                   */
 	const char *from_display;	/**< without quotes, "" if none   */
 	const char *from_uri;
+	const char *asserted_user;	/**< P-Asserted-Identity's, whoever
+					     sent it; NULL or "": none    */
+	const char *asserted_display;
+	bool privacy;			/**< Privacy asks to hide it      */
 	const struct sockaddr *source;	/**< where the datagram came from */
 	int max_forwards;		/**< 70 if the header is missing  */
 	bool allow_known;		/**< an Allow header was there    */
@@ -119,6 +123,12 @@ struct leg_invite {
 	struct offer *offer;		/**< NULL: no SDP                 */
 };
 
+/** For digest challenges (RFC 3261 22); the leg keeps a copy. */
+struct credentials {
+	const char *username;
+	const char *password;
+};
+
 /** An INVITE to send. All borrowed for the call. */
 struct leg_dial {
 	const char *uri;		/**< Request-URI and To, valid SIP URI
@@ -127,6 +137,11 @@ struct leg_dial {
 	const char *from_display;	/**< "" for none; quoted by the leg */
 	const char *from_host;		/**< NULL: our advertised address */
 	const char *privacy;		/**< value of Privacy, or NULL    */
+	const char *asserted_user;	/**< P-Asserted-Identity; NULL: none */
+	const char *asserted_display;	/**< NULL for none                */
+	const char *diverted_user;	/**< Diversion; NULL: none        */
+	const struct credentials *credentials;	/**< for the peer's
+					     challenges; NULL: none       */
 	const struct header *headers;	/**< custom, already checked      */
 	unsigned header_count;
 	int max_forwards;
@@ -160,6 +175,7 @@ struct leg_ops {
 	bool (*withdraw_offer)(struct leg *leg);
 	void (*withdraw_refer)(struct leg *leg);
 	void (*end)(struct leg *leg, const struct leg_reason *reason);
+	int (*credentials)(struct leg *leg, const struct credentials *cr);
 };
 
 /** What the engine implements for inbound calls. */
@@ -255,6 +271,13 @@ bool leg_withdraw_offer(struct leg *leg);
  * LEG_REFER_DONE does not come. If it is on the wire, LEG_NOTIFY still may.
  */
 void leg_withdraw_refer(struct leg *leg);
+
+/**
+ * Inbound: what answers the peer's challenges (RFC 3261 22) to requests in the
+ * dialog; copied. Each nonce is answered once; a challenge that cannot be met
+ * is the request's answer, with LEG_CAUSE_UNAUTHORIZED. 0, or UV_ENOMEM.
+ */
+int leg_credentials(struct leg *leg, const struct credentials *cr);
 
 /** Gives the leg up, in any state; see above. NULL is allowed for both. */
 void leg_end(struct leg *leg, const struct leg_reason *reason);

@@ -92,7 +92,12 @@ static void destroy(void *arg)
 		nta_outgoing_destroy(l->refer);
 	if (l->invite)
 		nta_outgoing_destroy(l->invite);
+	if (l->bye) {
+		nta_outgoing_destroy(l->bye);
+		l->sip->byes--;
+	}
 	nta_leg_destroy(l->dialog);
+	auth_free(l->auth);
 	sdp_dialog_free(&l->sdp);
 	offer_unref(l->early);
 	offer_unref(l->want);
@@ -117,10 +122,10 @@ enum dialog_state dialog_step(struct sip_leg *l, enum dialog_event ev)
 	return old;
 }
 
-void dialog_heard(struct sip_leg *l)
+void dialog_heard(struct sip_leg *l, bool heard)
 {
 	count(l, -1);
-	l->heard = true;
+	l->heard = heard;
 	count(l, 1);
 }
 
@@ -203,6 +208,10 @@ void dialog_bye(struct sip_leg *l)
 	nta_outgoing_t *orq;
 
 	dialog_route(l, &route);
+	if (l->auth) {
+		auth_bye(l, &route, reason);
+		return;
+	}
 	orq = nta_outgoing_tcreate(l->dialog, on_bye,
 				   (nta_outgoing_magic_t *)l->sip,
 				   route_url(&route), SIP_METHOD_BYE, NULL,
@@ -217,6 +226,9 @@ void dialog_ack(struct sip_leg *l, nta_outgoing_t *invite)
 	struct route route;
 	sip_cseq_t cseq[1];
 	nta_outgoing_t *orq;
+	/* RFC 3261 22.1: an ACK has its INVITE's credentials. */
+	msg_t *msg = l->auth ? nta_outgoing_getrequest(invite) : NULL;
+	const sip_t *sip = sip_object(msg);
 
 	sip_cseq_init(cseq);
 	cseq->cs_seq = nta_outgoing_cseq(invite);
@@ -231,8 +243,14 @@ void dialog_ack(struct sip_leg *l, nta_outgoing_t *invite)
 				   SIP_METHOD_ACK, NULL, SIPTAG_CSEQ(cseq),
 				   NTATAG_ACK_BRANCH(
 					   nta_outgoing_branch(invite)),
+				   SIPTAG_AUTHORIZATION(
+					   sip ? sip->sip_authorization : NULL),
+				   SIPTAG_PROXY_AUTHORIZATION(
+					   sip ? sip->sip_proxy_authorization :
+					   NULL),
 				   DIALOG_TAGS(l), TAG_END());
 	nta_outgoing_destroy(orq);
+	msg_destroy(msg);
 }
 
 int dialog_sdp(const sip_t *sip, struct offer **op)
@@ -289,7 +307,7 @@ void dialog_go_on(struct sip_leg *l)
 			refer_go_on(l);
 		return;
 	}
-	if (l->state == D_OVER && !l->invite && !l->irq)
+	if (l->state == D_OVER && !l->invite && !l->irq && !l->bye)
 		loop_sweep(l->sip->loop, &l->task, destroy, l);
 }
 
@@ -367,6 +385,11 @@ static void end(struct leg *leg, const struct leg_reason *reason)
 	dialog_go_on(l);
 }
 
+static int credentials(struct leg *leg, const struct credentials *cr)
+{
+	return auth_set(&dialog_of(leg)->auth, cr);
+}
+
 static const struct leg_ops ops = {
 	.ring = invite_in_ring,
 	.answer = invite_in_answer,
@@ -378,6 +401,7 @@ static const struct leg_ops ops = {
 	.withdraw_offer = reinvite_withdraw,
 	.withdraw_refer = refer_withdraw,
 	.end = end,
+	.credentials = credentials,
 };
 
 /* requests of the peer */

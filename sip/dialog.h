@@ -20,6 +20,7 @@
 #include <sofia-sip/tport_tag.h>
 
 #include "agent.h"
+#include "auth.h"
 #include "core/leg.h"
 #include "core/loop.h"
 #include "route.h"
@@ -80,6 +81,9 @@ struct sip_leg {
 	struct timer timer;	/**< D_RING: until 100 is due; then 491
 				     back-off; when ended: gives up        */
 
+	struct auth *auth;	/**< NULL: no credentials                  */
+	nta_outgoing_t *bye;	/**< of a leg with credentials             */
+
 	struct leg_reason reason;	/**< of leg_end(), for CANCEL, BYE */
 	char reason_text[64];
 	struct task task;	/**< sweep                                 */
@@ -96,8 +100,8 @@ void dialog_undo(struct sip_leg *l);
 /** Steps the state; returns the one before. */
 enum dialog_state dialog_step(struct sip_leg *l, enum dialog_event ev);
 
-/** The first provisional answer to our INVITE came. */
-void dialog_heard(struct sip_leg *l);
+/** The first provisional answer to our INVITE came, or a new one is sent. */
+void dialog_heard(struct sip_leg *l, bool heard);
 
 /** Tells the owner, unless it has given the leg up. */
 void dialog_tell(struct sip_leg *l, const struct leg_event *ev);

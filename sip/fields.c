@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include <sofia-sip/msg_header.h>
+#include <sofia-sip/sip_extra.h>
 #include <sofia-sip/sip_header.h>
 
 #define HEADERS_MAX 256
@@ -164,6 +165,84 @@ static int forwards(const sip_t *sip)
 		(int)sip->sip_max_forwards->mf_count;
 }
 
+static const char *keep_text(struct scratch *sc, const char *s)
+{
+	s = keep(sc, s, strlen(s));
+	return s ? s : "";
+}
+
+/* RFC 3966 5.1.1: separators of a tel: number are there for readers alone. */
+static const char *number(struct scratch *sc, const char *tel)
+{
+	char *to = keep(sc, tel, strlen(tel));
+	char *p = to;
+
+	if (!p)
+		return "";
+	for (; *tel; tel++)
+		if (!strchr("-.() ", *tel))
+			*p++ = *tel;
+	*p = '\0';
+	return to;
+}
+
+/* RFC 3325 9.1: one sip: and one tel: URI at most; the tel: one is a number
+ * for sure. sofia does not know the header unless it is told to. */
+static bool asserted(struct scratch *sc, const char *value,
+		     struct leg_invite *inv)
+{
+	su_home_t *home = su_home_new(sizeof(*home));
+	const sip_p_asserted_identity_t *p = home
+		? sip_p_asserted_identity_make(home, value) : NULL;
+	bool tel = false;
+
+	for (; p && !tel; p = p->paid_next) {
+		const url_t *url = p->paid_url;
+		const char *user = url->url_user;
+
+		tel = url->url_type == url_tel && user && *user;
+		if (tel)
+			inv->asserted_user = number(sc, user);
+		else if ((url->url_type == url_sip ||
+			  url->url_type == url_sips) && user && *user &&
+			 !*inv->asserted_user)
+			inv->asserted_user = flat(sc, keep_text(sc, user));
+		else
+			continue;
+		if (p->paid_display && *p->paid_display)
+			inv->asserted_display = keep_text(sc,
+							  p->paid_display);
+	}
+	su_home_unref(home);
+	return tel;
+}
+
+/* RFC 3323 4.2, RFC 3325 9.3; "none", "critical", "session" and "history" are
+ * not about who calls. */
+static bool hides(const sip_privacy_t *privacy)
+{
+	const msg_param_t *v = privacy ? privacy->priv_values : NULL;
+
+	for (; v && *v; v++)
+		if (!strcasecmp(*v, "id") || !strcasecmp(*v, "user") ||
+		    !strcasecmp(*v, "header"))
+			return true;
+	return false;
+}
+
+static void identities(struct scratch *sc, const sip_t *sip,
+		       struct leg_invite *inv)
+{
+	inv->asserted_user = inv->asserted_display = "";
+	inv->privacy = hides(sip->sip_privacy);
+	for (const sip_unknown_t *u = sip->sip_unknown; u; u = u->un_next)
+		if (u->un_name && u->un_value &&
+		    !strcasecmp(u->un_name, "P-Asserted-Identity") &&
+		    asserted(sc, u->un_value, inv))
+			break;
+	inv->asserted_display = unquoted(sc, inv->asserted_display);
+}
+
 static const char *or_empty(const char *s)
 {
 	return s ? s : "";
@@ -188,5 +267,6 @@ void fields_of_invite(struct scratch *sc, const sip_t *sip,
 		.headers = sc->header,
 		.offer = offer,
 	};
+	identities(sc, sip, inv);
 	inv->header_count = take_all(sc, sip);
 }

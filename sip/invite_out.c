@@ -49,7 +49,7 @@ static void progress(struct sip_leg *l, const sip_t *sip)
 	};
 
 	if (!l->heard)
-		dialog_heard(l);
+		dialog_heard(l, true);
 	if (l->ended) {
 		invite_out_cancel(l);
 		return;
@@ -109,13 +109,24 @@ static void answered(struct sip_leg *l, const sip_t *sip)
 	dialog_go_on(l);
 }
 
+static int on_response(nta_outgoing_magic_t *magic, nta_outgoing_t *orq,
+		       sip_t const *sip);
+
 static void rejected(struct sip_leg *l, nta_outgoing_t *orq,
 		     const sip_t *sip)
 {
 	struct leg_event ev = { .type = LEG_REJECTED };
 	struct contacts contacts;
+	nta_outgoing_t *again;
 	struct answer a;
 
+	again = l->ended ? NULL : auth_again(l, orq, sip, on_response,
+					     (nta_outgoing_magic_t *)l);
+	if (again) {
+		l->invite = again;
+		dialog_heard(l, false);
+		return;
+	}
 	dialog_answer(&a, orq, sip);
 	if (a.status >= 300 && a.status < 400) {
 		contacts_read(&contacts, sip);
@@ -159,24 +170,50 @@ static int on_response(nta_outgoing_magic_t *magic, nta_outgoing_t *orq,
 
 /* headers of the INVITE */
 
+/* Unknown to the parser, whatever it is: so its name travels as it was
+ * written. */
+static int add_header(msg_t *msg, const char *name, const char *value,
+		      const char *more)
+{
+	char *line = su_sprintf(msg_home(msg), "%s: %s%s", name, value, more);
+
+	return line && msg_header_add_make(msg, (msg_pub_t *)sip_object(msg),
+					   sip_unknown_class, line) >= 0
+		? 0 : UV_ENOMEM;
+}
+
 static int add_headers(msg_t *msg, const struct leg_dial *d)
 {
-	sip_t *sip = sip_object(msg);
-
 	for (unsigned i = 0; i < d->header_count; i++) {
 		const struct header *h = &d->headers[i];
-		char *line;
 
 		if (text_has_break(h->value) || !text_is_token(h->name))
 			return UV_EINVAL;
-		/* Unknown to the parser, whatever it is: so its name travels
-		 * as it was written. */
-		line = su_sprintf(msg_home(msg), "%s: %s", h->name, h->value);
-		if (!line || msg_header_add_make(msg, (msg_pub_t *)sip,
-					sip_unknown_class, line) < 0)
+		if (add_header(msg, h->name, h->value, ""))
 			return UV_ENOMEM;
 	}
 	return 0;
+}
+
+/* Who calls, and whom, besides From (RFC 3325 9.1, RFC 5806 4). What cannot be
+ * written as a number is not asserted. */
+static int add_identities(msg_t *msg, const struct sip_leg *l,
+			  const struct leg_dial *d)
+{
+	const char *host = l->local->host;
+	char buf[512];
+	int err = 0;
+
+	if (d->asserted_user && *d->asserted_user &&
+	    (!text_from(buf, sizeof(buf), d->asserted_display,
+			d->asserted_user, host) ||
+	     !text_from(buf, sizeof(buf), NULL, d->asserted_user, host)))
+		err = add_header(msg, "P-Asserted-Identity", buf, "");
+	if (!err && d->diverted_user && *d->diverted_user &&
+	    !text_from(buf, sizeof(buf), NULL, d->diverted_user, host))
+		err = add_header(msg, "Diversion", buf,
+				 ";reason=unconditional;counter=1");
+	return err;
 }
 
 static int make_dialog(struct sip_leg *l, const struct leg_dial *d,
@@ -193,10 +230,8 @@ static int make_dialog(struct sip_leg *l, const struct leg_dial *d,
 		return UV_ENOMEM;
 
 	/* A name too long to send is no reason not to call. */
-	err = text_from(from, sizeof(from), d->from_display, d->from_user,
-			host);
-	if (err)
-		err = text_from(from, sizeof(from), NULL, d->from_user, host);
+	err = text_identity(from, sizeof(from), d->from_display, d->from_user,
+			    host);
 	if (err)
 		goto out;
 
@@ -247,6 +282,8 @@ static int send_invite(struct sip_leg *l, const struct leg_dial *d,
 		goto out;
 
 	err = add_headers(msg, d);
+	if (!err)
+		err = add_identities(msg, l, d);
 	if (err)
 		goto out;
 
@@ -290,7 +327,8 @@ int invite_out(struct signalling *port, const struct leg_dial *d, leg_h *h,
 	l = dialog_new(s, D_CALL);
 	home = su_home_new(sizeof(*home));
 	err = UV_ENOMEM;
-	if (!l || !home)
+	if (!l || !home ||
+	    (d->credentials && auth_set(&l->auth, d->credentials)))
 		goto out;
 
 	/* Headers in a Request-URI would become headers of the INVITE. */

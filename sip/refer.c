@@ -102,11 +102,13 @@ static nta_outgoing_t *send_refer(struct sip_leg *l)
 		       SIPTAG_REFER_TO_STR(l->refer_to), TAG_END()) >= 0 &&
 	    nta_msg_request_complete(msg, l->dialog, SIP_METHOD_REFER,
 				     NULL) >= 0 &&
-	    add_referred_by(msg, sip) >= 0)
+	    add_referred_by(msg, sip) >= 0) {
+		auth_add(l, msg, sip);
 		orq = nta_outgoing_mcreate(l->sip->agent, on_response,
 					   (nta_outgoing_magic_t *)l,
 					   route_url(&route), msg,
 					   DIALOG_TAGS(l), TAG_END());
+	}
 	if (!orq)
 		msg_destroy(msg);
 	return orq;
@@ -160,8 +162,15 @@ static void done(struct sip_leg *l, nta_outgoing_t *orq, const sip_t *sip)
 	if (a.status >= 100 && a.status < 200)
 		return;
 
+	l->refer = l->state != D_UP ? NULL :
+		auth_again(l, orq, sip, on_response,
+			   (nta_outgoing_magic_t *)l);
+	if (l->refer) {
+		/* The subscription's id moves with it (RFC 3515 2.4.6). */
+		l->refer_id = nta_outgoing_cseq(l->refer);
+		return;
+	}
 	nta_outgoing_destroy(orq);
-	l->refer = NULL;
 	if (a.status == 491 && l->state == D_UP &&
 	    ++l->refer_tries <= TRIES_MAX) {
 		l->refer_id = 0;

@@ -57,16 +57,13 @@ static int send_invite(struct sip_leg *l)
 	body->pl_data = sdp;
 	body->pl_len = len;
 	dialog_route(l, &route);
-	l->invite = nta_outgoing_tcreate(l->dialog, on_response,
-					 (nta_outgoing_magic_t *)l,
-					 route_url(&route), SIP_METHOD_INVITE,
-					 NULL,
-					 SIPTAG_CONTACT(l->local->contact),
-					 SIPTAG_UNKNOWN(l->sip->allow),
-					 SIPTAG_CONTENT_TYPE(l->sip->type_sdp),
-					 SIPTAG_PAYLOAD(body),
-					 NTATAG_PASS_100(1), DIALOG_TAGS(l),
-					 TAG_END());
+	l->invite = auth_send(l, on_response, (nta_outgoing_magic_t *)l,
+			      &route, SIP_METHOD_INVITE,
+			      SIPTAG_CONTACT(l->local->contact),
+			      SIPTAG_UNKNOWN(l->sip->allow),
+			      SIPTAG_CONTENT_TYPE(l->sip->type_sdp),
+			      SIPTAG_PAYLOAD(body), NTATAG_PASS_100(1),
+			      DIALOG_TAGS(l), TAG_END());
 	free(sdp);
 	return l->invite ? 0 : UV_ENOMEM;
 }
@@ -129,9 +126,14 @@ static void accepted(struct sip_leg *l, nta_outgoing_t *orq,
 	offer_unref(offer);
 }
 
-static void refused(struct sip_leg *l, nta_outgoing_t *orq, struct answer *a)
+static void refused(struct sip_leg *l, nta_outgoing_t *orq, const sip_t *sip,
+		    struct answer *a)
 {
-	l->invite = NULL;
+	l->invite = l->state != D_UP || l->ended ? NULL :
+		auth_again(l, orq, sip, on_response,
+			   (nta_outgoing_magic_t *)l);
+	if (l->invite)
+		return;
 	nta_outgoing_destroy(orq);
 	if (l->state != D_UP || l->ended) {
 		offer_unref(l->want);
@@ -177,7 +179,7 @@ static int on_response(nta_outgoing_magic_t *magic, nta_outgoing_t *orq,
 	if (a.status && a.status < 300)
 		accepted(l, orq, sip, &a);
 	else
-		refused(l, orq, &a);
+		refused(l, orq, sip, &a);
 	msg_destroy(msg);
 	dialog_go_on(l);
 	return 0;

@@ -7,6 +7,7 @@
 #include <uv.h>
 
 #include "core/leg.h"
+#include "core/utf8.h"
 
 /** A buffer that says no when it is full. */
 struct out {
@@ -86,6 +87,32 @@ bool text_is_token(const char *s)
 	return true;
 }
 
+/* RFC 3261 25.1: quoted-string. Bytes that are no UTF-8, and control
+ * characters that a quoted-pair could carry, are not passed on. */
+static void put_quoted(struct out *o, const char *s)
+{
+	size_t len = strlen(s), n;
+
+	put(o, '"');
+	for (; len; s += n, len -= n) {
+		n = utf8_char(s, len);
+		if (!n) {
+			n = 1;
+			put(o, '?');
+			continue;
+		}
+		if ((unsigned char)*s < ' ' || *s == 0x7f) {
+			put(o, ' ');
+			continue;
+		}
+		if (*s == '"' || *s == '\\')
+			put(o, '\\');
+		for (size_t i = 0; i < n; i++)
+			put(o, s[i]);
+	}
+	put(o, '"');
+}
+
 int text_from(char *buf, size_t size, const char *display, const char *user,
 	      const char *host)
 {
@@ -96,13 +123,8 @@ int text_from(char *buf, size_t size, const char *display, const char *user,
 		return UV_EINVAL;
 
 	if (display && *display) {
-		put(&o, '"');
-		for (; *display; display++) {
-			if (*display == '"' || *display == '\\')
-				put(&o, '\\');
-			put(&o, *display);
-		}
-		puts_(&o, "\" ");
+		put_quoted(&o, display);
+		put(&o, ' ');
 	}
 	puts_(&o, "<sip:");
 	if (user && *user) {
@@ -113,6 +135,15 @@ int text_from(char *buf, size_t size, const char *display, const char *user,
 	put_uri(&o, host, "-.[]:");
 	put(&o, '>');
 	return o.full ? UV_EINVAL : 0;
+}
+
+int text_identity(char *buf, size_t size, const char *display,
+		  const char *user, const char *host)
+{
+	if (!text_from(buf, size, display, user, host) ||
+	    !text_from(buf, size, NULL, user, host))
+		return 0;
+	return text_from(buf, size, NULL, NULL, host);
 }
 
 int text_refer_to(char *buf, const char *uri, const struct header *headers,

@@ -25,6 +25,13 @@ bool text_is_token(const char *s);
 int text_from(char *buf, size_t size, const char *display, const char *user,
 	      const char *host);
 
+/**
+ * The same, of a name and number that strangers chose: what cannot be sent, or
+ * does not fit, is left out, the display name first. UV_EINVAL: no `host`.
+ */
+int text_identity(char *buf, size_t size, const char *display,
+		  const char *user, const char *host);
+
 /** Bytes that a Refer-To may take, its headers included. */
 #define REFER_TO_MAX 1024
 

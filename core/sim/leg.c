@@ -208,11 +208,19 @@ static void v_end(struct leg *leg, const struct leg_reason *reason)
 	loop_sweep(l->sim->loop, &l->sweep, destroy, l);
 }
 
+static int v_credentials(struct leg *leg, const struct credentials *cr)
+{
+	snprintf(of(leg)->username, sizeof(of(leg)->username), "%s",
+		 cr->username);
+	return 0;
+}
+
 static const struct leg_ops ops = {
 	.ring = v_ring, .answer = v_answer, .reject = v_reject,
 	.offer = v_offer, .accept = v_accept, .refuse = v_refuse,
 	.refer = v_refer, .withdraw_offer = v_withdraw_offer,
 	.withdraw_refer = v_withdraw_refer, .end = v_end,
+	.credentials = v_credentials,
 };
 
 static struct sim_leg *add(struct sim *s, bool inbound)
@@ -242,6 +250,12 @@ static int s_dial(struct signalling *sg, const struct leg_dial *d, leg_h *h,
 	l = add(s, false);
 	snprintf(l->uri, sizeof(l->uri), "%s", d->uri);
 	snprintf(l->from, sizeof(l->from), "%s", d->from_user);
+	snprintf(l->asserted, sizeof(l->asserted), "%s",
+		 d->asserted_user ? d->asserted_user : "");
+	snprintf(l->diverted, sizeof(l->diverted), "%s",
+		 d->diverted_user ? d->diverted_user : "");
+	if (d->credentials)
+		v_credentials(&l->leg, d->credentials);
 	l->headers = join_headers(d->headers, d->header_count);
 	keep(l, d->offer);
 	leg_listen(&l->leg, h, arg);

@@ -47,6 +47,9 @@ struct sim_leg {
 	char uri[512];		/**< dialled, or Refer-To                */
 	char *headers;		/**< "Name: value\n" of dial or REFER    */
 	char from[128];		/**< From user of a dial                 */
+	char asserted[128];	/**< and P-Asserted-Identity's           */
+	char diverted[128];	/**< and Diversion's                     */
+	char username[64];	/**< of its credentials, "" = none       */
 	int refused;		/**< status of leg_refuse()              */
 	int id;			/**< 1, 2, ... in order of creation      */
 };

@@ -209,6 +209,33 @@ static void every_key_that_is_built(void **state)
 #define TRUNK "'trunks': {'o': {'uri': 'sip:127.0.0.1:5070', "
 #define LATER "not available in this version"
 
+static void identity_of_a_trunk(void **state)
+{
+	struct config *c = good(
+		"{'trunks': {"
+		"  'a': {'uri': 'sip:127.0.0.1', 'username': 'u@realm',"
+		"   'password': 'p\\\"w', 'asserted_identity': true,"
+		"   'diversion': true},"
+		"  'b': {'uri': 'sip:127.0.0.1', 'username': 'u',"
+		"   'from': '+49301', 'caller_id': 'trunk'},"
+		"  'c': {'uri': 'sip:127.0.0.1', 'from': 493012}}}");
+
+	(void)state;
+	assert_string_equal(c->trunks[0].username, "u@realm");
+	assert_string_equal(c->trunks[0].password, "p\"w");
+	assert_string_equal(c->trunks[0].from, "u");
+	assert_true(c->trunks[0].asserted_identity);
+	assert_true(c->trunks[0].diversion);
+	assert_int_equal(c->trunks[0].caller_id, CALLER_AUTO);
+	assert_string_equal(c->trunks[1].from, "+49301");
+	assert_null(c->trunks[1].password);
+	assert_false(c->trunks[1].asserted_identity);
+	assert_int_equal(c->trunks[1].caller_id, CALLER_TRUNK);
+	assert_string_equal(c->trunks[2].from, "493012");
+	assert_null(c->trunks[2].username);
+	config_free(c);
+}
+
 static void what_is_refused(void **state)
 {
 	static const struct {
@@ -329,16 +356,32 @@ static void what_is_refused(void **state)
 	{ "{'trunks': {'o': {'uri': 'sip:0.0.0.0'}}}", "no address to call" },
 	{ "{" TRUNK "'proxy': 'sip:1.2.3.4'}}}", "trunks.o.proxy: " LATER },
 	{ "{" TRUNK "'register': true}}}", "trunks.o.register: " LATER },
-	{ "{" TRUNK "'username': 'u'}}}", "trunks.o.username: " LATER },
-	{ "{" TRUNK "'password': 'u'}}}", "trunks.o.password: " LATER },
-	{ "{" TRUNK "'from': 'u'}}}", "trunks.o.from: " LATER },
+	{ "{" TRUNK "'username': 7}}}", "trunks.o.username: must be a string" },
+	{ "{" TRUNK "'username': ''}}}", "trunks.o.username: must not be empty" },
+	{ "{" TRUNK "'username': 'a\\\\b'}}}",
+		"trunks.o.username: must have neither quotes" },
+	{ "{" TRUNK "'username': 'a\\r\\nb'}}}",
+		"trunks.o.username: must have neither quotes" },
+	{ "{" TRUNK "'password': 'u'}}}",
+		"trunks.o.password: needs a username" },
+	{ "{" TRUNK "'username': 'u', 'password': true}}}",
+		"trunks.o.password: must be a string" },
+	{ "{" TRUNK "'username': 'u', 'password': ''}}}",
+		"trunks.o.password: must not be empty" },
+	{ "{" TRUNK "'from': 'sip:u@h'}}}",
+		"trunks.o.from: must be a number or a user's name" },
+	{ "{" TRUNK "'from': ''}}}", "trunks.o.from: must be a number" },
+	{ "{" TRUNK "'from': true}}}",
+		"trunks.o.from: must be a number or a string" },
 	{ "{" TRUNK "'caller_id': 'trunk'}}}",
-		"trunks.o.caller_id: \"trunk\" is " LATER },
+		"trunks.o.caller_id: \"trunk\" needs from or username" },
 	{ "{" TRUNK "'caller_id': 'me'}}}",
-		"trunks.o.caller_id: must be \"auto\" or \"customer\"" },
-	{ "{" TRUNK "'asserted_identity': true}}}",
-		"trunks.o.asserted_identity: " LATER },
-	{ "{" TRUNK "'diversion': true}}}", "trunks.o.diversion: " LATER },
+		"trunks.o.caller_id: must be \"auto\", \"customer\" or "
+		"\"trunk\"" },
+	{ "{" TRUNK "'asserted_identity': 'yes'}}}",
+		"trunks.o.asserted_identity: must be true or false" },
+	{ "{" TRUNK "'diversion': 1}}}",
+		"trunks.o.diversion: must be true or false" },
 	{ "{" TRUNK "'match': ['10.0.0.0/99']}}}",
 		"trunks.o.match[1]: \"10.0.0.0/99\" must be an address" },
 	{ "{" TRUNK "'match': '10.0.0.0/8'}}}",
@@ -568,6 +611,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(embedded_defaults),
 		cmocka_unit_test(every_key_that_is_built),
+		cmocka_unit_test(identity_of_a_trunk),
 		cmocka_unit_test(what_is_refused),
 		cmocka_unit_test(all_problems_in_the_order_of_lines),
 		cmocka_unit_test(trees_of_any_shape),
