@@ -30,6 +30,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (sip && sip->sip_request && sip->sip_from && sip->sip_to &&
 	    sip->sip_call_id && sip->sip_cseq && sip->sip_via) {
 		fields_of_invite(scratch, sip, NULL, NULL, &inv);
+		if (strpbrk(inv.asserted_user, "\r\n") ||
+		    strpbrk(inv.asserted_display, "\r\n"))
+			abort();
 		for (unsigned i = 0; i < inv.header_count; i++)
 			if (!inv.headers[i].name ||
 			    strpbrk(inv.headers[i].value, "\r\n"))

@@ -210,6 +210,32 @@ static void from_is_quoted_and_escaped(void **state)
 	assert_true(text_from(buf, 10, "display", "user", "host"));
 }
 
+static void strangers_names_are_always_written(void **state)
+{
+	static char longest[1000];
+	char buf[64];
+
+	(void)state;
+	memset(longest, 'y', sizeof(longest) - 1);
+	/* bytes that are no UTF-8, an overlong form, controls */
+	assert_int_equal(text_identity(buf, sizeof(buf), "\xff\xc0\x80 \x01\x7f"
+				       "\xc3\xa4", "1", "h"), 0);
+	assert_string_equal(buf, "\"???   \xc3\xa4\" <sip:1@h>");
+	assert_int_equal(text_identity(buf, sizeof(buf), longest, "1", "h"), 0);
+	assert_string_equal(buf, "<sip:1@h>");
+	assert_int_equal(text_identity(buf, sizeof(buf), "x\r\nE: v", "1",
+				       "h"), 0);
+	assert_string_equal(buf, "<sip:1@h>");
+	assert_int_equal(text_identity(buf, sizeof(buf), "x", longest, "h"), 0);
+	assert_string_equal(buf, "<sip:h>");
+	assert_int_equal(text_identity(buf, sizeof(buf), "x", "1\n2", "h"), 0);
+	assert_string_equal(buf, "<sip:h>");
+	assert_int_equal(text_identity(buf, sizeof(buf), "", "%zz%0d", "h"), 0);
+	assert_string_equal(buf, "<sip:%25zz%0d@h>");
+	assert_true(text_identity(buf, sizeof(buf), "x", "1", ""));
+	assert_true(text_identity(buf, sizeof(buf), "x", "1", longest));
+}
+
 static void tokens(void **state)
 {
 	(void)state;
@@ -264,6 +290,7 @@ int main(void)
 		cmocka_unit_test(refer_to_headers_are_escaped),
 		cmocka_unit_test(refer_to_is_bounded),
 		cmocka_unit_test(from_is_quoted_and_escaped),
+		cmocka_unit_test(strangers_names_are_always_written),
 		cmocka_unit_test(tokens),
 		cmocka_unit_test(keys),
 	};
