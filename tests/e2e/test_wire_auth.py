@@ -103,6 +103,21 @@ def test_I8_challenged_invite(call, proxy, qop, algorithm):
     over(node, c, a)
 
 
+@pytest.mark.parametrize("realm,nonce", [
+    ("", "x"), ("a, b=c; d", "=+/,;%n"), ("Grüße", "a b"),
+    ("Digest realm=x", "nonce=y"), ("r" * 1000, "n" * 1000)])
+def test_I8_odd_realms_and_nonces(call, realm, nonce):
+    """They come back as they are."""
+    cust, agent, node, c = call()
+    d = Digest(realm=realm, opaque=nonce)
+    a = dialled(node, c, agent)
+    d.challenge(a, nonce=nonce)
+    again(a, agent, d)
+    refuse(a, 486)
+    ended(node, c, "FAIL", False, "busy")
+    c.bye()
+
+
 def test_I8_a_proxy_and_then_the_callee(call):
     """Each is a realm of its own; both answers go with what follows."""
     cust, agent, node, c = call()
