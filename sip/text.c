@@ -64,6 +64,20 @@ bool text_has_break(const char *s)
 	return s && strpbrk(s, "\r\n");
 }
 
+/* Escapes all that is not alphanumeric or in `keep`: a literal % must not be
+ * taken for an escape. */
+static void put_literal(struct out *o, const char *s, const char *keep)
+{
+	for (; *s; s++) {
+		const unsigned char c = (unsigned char)*s;
+
+		if (c < 128 && (isalnum(c) || strchr(keep, c)))
+			put(o, (char)c);
+		else
+			put_escaped(o, c);
+	}
+}
+
 bool text_is_uri(const char *s)
 {
 	if (!s || !*s)
@@ -175,19 +189,10 @@ int text_refer_to(char *buf, const char *uri, const struct header *headers,
 		    !text_is_token(headers[i].name))
 			return UV_EINVAL;
 		put(&o, any ? '&' : '?');
-		put_uri(&o, headers[i].name, "-_.!~*'+");
+		/* RFC 3261 25.1: hnv-unreserved and unreserved. */
+		put_literal(&o, headers[i].name, "-_.!~*'+");
 		put(&o, '=');
-		/* RFC 3261 25.1: hnv-unreserved and unreserved. A literal %
-		 * must not be taken for an escape here. */
-		for (const char *v = headers[i].value; *v; v++) {
-			const unsigned char c = (unsigned char)*v;
-
-			if (c < 128 && (isalnum(c) ||
-					strchr("-_.!~*'()[]/?:+$", c)))
-				put(&o, *v);
-			else
-				put_escaped(&o, c);
-		}
+		put_literal(&o, headers[i].value, "-_.!~*'()[]/?:+$");
 		if (o.full) {
 			o.full = false;
 			o.len = before;

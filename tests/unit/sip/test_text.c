@@ -160,6 +160,18 @@ static void refer_to_headers_are_escaped(void **state)
 	assert_int_equal(left, 0);
 }
 
+/* "%56ia" is a token; unescaped by the peer it must not become "Via". */
+static void refer_to_header_names_hold_no_escapes(void **state)
+{
+	const struct header h = { (char *)"%56ia", (char *)"x" };
+	char buf[REFER_TO_MAX + 1];
+	unsigned left;
+
+	(void)state;
+	assert_int_equal(text_refer_to(buf, "sip:1@h", &h, 1, &left), 0);
+	assert_string_equal(buf, "<sip:1@h?%2556ia=x>");
+}
+
 static void refer_to_is_bounded(void **state)
 {
 	char value[401], buf[REFER_TO_MAX + 1];
@@ -288,6 +300,7 @@ int main(void)
 		cmocka_unit_test(R15_refer_to),
 		cmocka_unit_test(R15_refer_to_refuses),
 		cmocka_unit_test(refer_to_headers_are_escaped),
+		cmocka_unit_test(refer_to_header_names_hold_no_escapes),
 		cmocka_unit_test(refer_to_is_bounded),
 		cmocka_unit_test(from_is_quoted_and_escaped),
 		cmocka_unit_test(strangers_names_are_always_written),
