@@ -75,7 +75,7 @@ static void refuse(struct sip *s, msg_t *msg, const struct refusal *r)
 		       TAG_IF(r->status == 405 || r->status == 501 ||
 			      r->status == 200,
 			      SIPTAG_UNKNOWN(s->allow)),
-		       TAG_IF(r->status == 415,
+		       TAG_IF(r->status == 415 || r->status == 406,
 			      SIPTAG_ACCEPT_STR("application/sdp")),
 		       TAG_END());
 }
@@ -114,15 +114,38 @@ static void stray(struct sip *s, msg_t *msg, sip_t *sip)
 					 sip->sip_from->a_tag, NULL));
 }
 
-/* The first thing in Require that we lack; 100rel nta does by itself. */
-static const char *lacking(const sip_t *sip)
+/* What in Require we lack, as a list (RFC 3261 8.2.2.3), on `home`; NULL if
+ * nothing. 100rel nta does by itself. */
+static const char *lacking(su_home_t *home, const sip_t *sip)
 {
+	const char *all = NULL;
+
 	for (const sip_require_t *r = sip->sip_require; r;
 	     r = (const sip_require_t *)r->k_next)
 		for (size_t i = 0; r->k_items && r->k_items[i]; i++)
 			if (strcasecmp(r->k_items[i], "100rel"))
-				return r->k_items[i];
-	return NULL;
+				all = su_sprintf(home, "%s%s%s",
+						 all ? all : "",
+						 all ? ", " : "",
+						 r->k_items[i]);
+	return all;
+}
+
+/* An INVITE without an offer gets ours, unless its Accept (RFC 3261 20.1)
+ * says that it would not be read. */
+static bool takes_sdp(const sip_t *sip)
+{
+	static const char *const types[] = {
+		"*/*", "application/*", "application/sdp",
+	};
+
+	if (!sip->sip_accept)
+		return true;
+	for (const sip_accept_t *a = sip->sip_accept; a; a = a->ac_next)
+		for (size_t i = 0; a->ac_type && i < 3; i++)
+			if (!strcasecmp(a->ac_type, types[i]))
+				return true;
+	return false;
 }
 
 static bool is_sip(const url_t *url)
@@ -130,24 +153,37 @@ static bool is_sip(const url_t *url)
 	return url->url_type == url_sip || url->url_type == url_sips;
 }
 
-/* What can be said of an INVITE before its SDP is read. */
-static bool acceptable(struct sip *s, const sip_t *sip, struct refusal *r)
+/* What any request outside a dialog must have for us to understand it (RFC
+ * 3261 8.2.2). */
+static bool understood(su_home_t *home, const sip_t *sip, struct refusal *r)
 {
 	const url_t *url = sip->sip_request->rq_url;
+	const char *lack = lacking(home, sip);
 
+	if (!is_sip(url) && url->url_type != url_tel)
+		*r = (struct refusal){ SIP_416_UNSUPPORTED_URI };
+	else if (lack)
+		*r = (struct refusal){ SIP_420_BAD_EXTENSION,
+			.unsupported = lack };
+	else
+		return true;
+	return false;
+}
+
+/* What can be said of an INVITE before its SDP is read. */
+static bool acceptable(struct sip *s, su_home_t *home, const sip_t *sip,
+		       struct refusal *r)
+{
 	if (sip->sip_max_forwards && !sip->sip_max_forwards->mf_count)
 		*r = (struct refusal){ SIP_483_TOO_MANY_HOPS };
-	else if (!is_sip(url) && url->url_type != url_tel)
-		*r = (struct refusal){ SIP_416_UNSUPPORTED_URI };
+	else if (!understood(home, sip, r))
+		return false;
 	else if (!sip->sip_contact || sip->sip_contact->m_next ||
 		 !is_sip(sip->sip_contact->m_url) ||
 		 !sip->sip_contact->m_url->url_host)
 		*r = (struct refusal){ 400, "Bad Contact Header" };
 	else if (!sip->sip_from->a_tag)
 		*r = (struct refusal){ 400, "Bad From Header" };
-	else if (lacking(sip))
-		*r = (struct refusal){ SIP_420_BAD_EXTENSION,
-			.unsupported = lacking(sip) };
 	else if (sip->sip_replaces)
 		*r = (struct refusal){ 481, "No such call to replace" };
 	else if (s->closing || s->unanswered >= UNANSWERED_MAX ||
@@ -191,7 +227,13 @@ static void invite(struct sip *s, msg_t *msg, sip_t *sip)
 		msg_destroy(msg);
 		return;
 	}
-	if (!acceptable(s, sip, &r) || !read_offer(sip, &offer, &r)) {
+	if (!acceptable(s, msg_home(msg), sip, &r) ||
+	    !read_offer(sip, &offer, &r)) {
+		refuse(s, msg, &r);
+		return;
+	}
+	if (!offer && !takes_sdp(sip)) {
+		r = (struct refusal){ SIP_406_NOT_ACCEPTABLE };
 		refuse(s, msg, &r);
 		return;
 	}
@@ -217,11 +259,13 @@ out:
 	offer_unref(offer);
 }
 
-static void options(struct sip *s, msg_t *msg)
+static void options(struct sip *s, msg_t *msg, const sip_t *sip)
 {
 	struct refusal r = { SIP_200_OK };
 
-	if (s->closing ||
+	if (!understood(msg_home(msg), sip, &r))
+		;
+	else if (s->closing ||
 	    (s->port.h->draining && s->port.h->draining(s->port.arg)))
 		r = (struct refusal){ SIP_503_SERVICE_UNAVAILABLE,
 			.retry_after = 5 };
@@ -268,7 +312,7 @@ int admit_message(nta_agent_magic_t *magic, nta_agent_t *agent, msg_t *msg,
 		s->n.dropped++;
 		msg_destroy(msg);
 	} else if (method == sip_method_options && !sip->sip_to->a_tag) {
-		options(s, msg);
+		options(s, msg, sip);
 	} else if (method == sip_method_invite && !sip->sip_to->a_tag) {
 		invite(s, msg, sip);
 	} else {

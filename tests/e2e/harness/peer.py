@@ -267,7 +267,7 @@ class Peer:
             self.inbox.clear()
 
     def call_ids(self):
-        return self.past | {m.call_id for _, m in self.seen}
+        return self.past | {m.call_id for _, m in self.seen if m.call_id}
 
     def sent(self, method):
         return [m for d, m in self.seen if d == ">" and m.method == method]
