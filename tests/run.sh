@@ -38,6 +38,9 @@ check default build
 check asan build-asan
 check fuzz build-fuzz
 
+echo "== cases of the wire, and the tests that cover them"
+python3 tests/rows.py || failed="$failed rows"
+
 # ctest's own closing lines of all, where a reader looks for them: at the end.
 for folder in build build-asan build-fuzz; do
 	echo "== $folder"
