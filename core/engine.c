@@ -167,6 +167,11 @@ static void overload(struct engine *e, enum event_type type, const char *bot,
 	log_warn("new calls are refused: %s", reason);
 }
 
+void engine_overload(struct engine *e, const char *reason)
+{
+	overload(e, EV_OVERLOAD, NULL, reason);
+}
+
 static bool take_token(struct engine *e)
 {
 	const uint64_t now = loop_now(e->loop), cps = e->config->cps;

@@ -116,6 +116,9 @@ struct call {
 };
 
 /* engine.c */
+/** Raises the event `overload`, at most once a second. */
+void engine_overload(struct engine *e, const char *reason);
+
 uint64_t engine_timer(const struct engine *e, enum timer_id id);
 void engine_add(struct engine *e, struct call *c);
 void engine_remove(struct engine *e, struct call *c);

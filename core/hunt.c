@@ -127,6 +127,9 @@ static bool dial(struct aim *a)
 		return true;
 	log_line(LOG_WARN, c->id, "%s cannot be dialled: %s", a->uri,
 		 uv_strerror(rc));
+	if (rc == UV_EAGAIN)
+		engine_overload(c->e, "too many agents have been called and "
+				"say nothing");
 	log_untried(a, rc == UV_EAGAIN ? REASON_OVERLOAD : REASON_UNREACHABLE,
 		    0, NULL);
 	return false;

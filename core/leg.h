@@ -201,7 +201,8 @@ struct signalling_handlers {
 
 /** A signalling side: creates outbound legs. */
 struct signalling_ops {
-	/** 0 and a new leg with its listener set, or a negative UV_E*. */
+	/** 0 and a new leg with its listener set, or a negative UV_E*:
+	 *  UV_EAGAIN if too many that were dialled have not been heard of. */
 	int (*dial)(struct signalling *s, const struct leg_dial *d,
 		    leg_h *h, void *arg, struct leg **legp);
 	/** Legs and transactions alive, settled ones included. */

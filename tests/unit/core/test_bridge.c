@@ -263,6 +263,17 @@ static void I13_nothing_can_be_sent(void **state)
 	world_expect(&w, false, false, "unreachable");
 }
 
+/* The signalling sheds: too many INVITEs that nobody has answered. */
+static void T7_no_more_agents_can_be_called(void **state)
+{
+	(void)state;
+	world_call(&w, true);
+	sim_fail_dials(w.sim, UV_EAGAIN);
+	world_switch(&w, &keep);
+	world_expect(&w, false, false, "overload");
+	assert_string_equal(w.attempts, "overload");
+}
+
 static void O1_the_join_is_bounded(void **state)
 {
 	(void)state;
@@ -499,6 +510,7 @@ int main(void)
 		CASE(I13_unreachable),
 		CASE(I13_nothing_at_all),
 		CASE(I13_nothing_can_be_sent),
+		CASE(T7_no_more_agents_can_be_called),
 		CASE(O1_the_join_is_bounded),
 		CASE(O3_join_refused),
 		CASE(join_differs_once),
