@@ -24,6 +24,7 @@ struct refusal {
 	const char *phrase;
 	int retry_after;
 	const char *unsupported;	/**< with 420                 */
+	char names[256];		/**< it, if there was any     */
 };
 
 /* Stray 2xx answered per second; more of them are an attack. */
@@ -114,21 +115,28 @@ static void stray(struct sip *s, msg_t *msg, sip_t *sip)
 					 sip->sip_from->a_tag, NULL));
 }
 
-/* What in Require we lack, as a list (RFC 3261 8.2.2.3), on `home`; NULL if
- * nothing. 100rel nta does by itself. */
-static const char *lacking(su_home_t *home, const sip_t *sip)
+/*
+ * What in Require we lack, as a list (RFC 3261 8.2.2.3) in `buf`; NULL if
+ * nothing. 100rel nta does by itself. Of thousands of names the first few
+ * will do.
+ */
+static const char *lacking(const sip_t *sip, char *buf, size_t size)
 {
-	const char *all = NULL;
+	size_t len = 0;
 
 	for (const sip_require_t *r = sip->sip_require; r;
 	     r = (const sip_require_t *)r->k_next)
-		for (size_t i = 0; r->k_items && r->k_items[i]; i++)
-			if (strcasecmp(r->k_items[i], "100rel"))
-				all = su_sprintf(home, "%s%s%s",
-						 all ? all : "",
-						 all ? ", " : "",
-						 r->k_items[i]);
-	return all;
+		for (size_t i = 0; r->k_items && r->k_items[i]; i++) {
+			const char *name = r->k_items[i];
+
+			if (!strcasecmp(name, "100rel"))
+				continue;
+			if (strlen(name) + 3 > size - len)
+				return len ? buf : "too-long";
+			len += (size_t)snprintf(buf + len, size - len, "%s%s",
+						len ? ", " : "", name);
+		}
+	return len ? buf : NULL;
 }
 
 /* An INVITE without an offer gets ours, unless its Accept (RFC 3261 20.1)
@@ -155,28 +163,28 @@ static bool is_sip(const url_t *url)
 
 /* What any request outside a dialog must have for us to understand it (RFC
  * 3261 8.2.2). */
-static bool understood(su_home_t *home, const sip_t *sip, struct refusal *r)
+static bool understood(const sip_t *sip, struct refusal *r)
 {
 	const url_t *url = sip->sip_request->rq_url;
-	const char *lack = lacking(home, sip);
 
-	if (!is_sip(url) && url->url_type != url_tel)
+	r->unsupported = lacking(sip, r->names, sizeof(r->names));
+	if (!is_sip(url) && url->url_type != url_tel) {
 		*r = (struct refusal){ SIP_416_UNSUPPORTED_URI };
-	else if (lack)
-		*r = (struct refusal){ SIP_420_BAD_EXTENSION,
-			.unsupported = lack };
-	else
+		return false;
+	}
+	if (!r->unsupported)
 		return true;
+	r->status = 420;
+	r->phrase = sip_420_Bad_extension;
 	return false;
 }
 
 /* What can be said of an INVITE before its SDP is read. */
-static bool acceptable(struct sip *s, su_home_t *home, const sip_t *sip,
-		       struct refusal *r)
+static bool acceptable(struct sip *s, const sip_t *sip, struct refusal *r)
 {
 	if (sip->sip_max_forwards && !sip->sip_max_forwards->mf_count)
 		*r = (struct refusal){ SIP_483_TOO_MANY_HOPS };
-	else if (!understood(home, sip, r))
+	else if (!understood(sip, r))
 		return false;
 	else if (!sip->sip_contact || sip->sip_contact->m_next ||
 		 !is_sip(sip->sip_contact->m_url) ||
@@ -227,8 +235,7 @@ static void invite(struct sip *s, msg_t *msg, sip_t *sip)
 		msg_destroy(msg);
 		return;
 	}
-	if (!acceptable(s, msg_home(msg), sip, &r) ||
-	    !read_offer(sip, &offer, &r)) {
+	if (!acceptable(s, sip, &r) || !read_offer(sip, &offer, &r)) {
 		refuse(s, msg, &r);
 		return;
 	}
@@ -263,7 +270,7 @@ static void options(struct sip *s, msg_t *msg, const sip_t *sip)
 {
 	struct refusal r = { SIP_200_OK };
 
-	if (!understood(msg_home(msg), sip, &r))
+	if (!understood(sip, &r))
 		;
 	else if (s->closing ||
 	    (s->port.h->draining && s->port.h->draining(s->port.arg)))

@@ -95,8 +95,8 @@ class Message:
 
     @property
     def cseq(self):
-        number, method = (self.get("cseq") or "0 -").split(None, 1)
-        return int(number), method
+        m = re.match(r"(\d+)\s+(.*)", self.get("cseq") or "")
+        return (int(m.group(1)), m.group(2)) if m else (0, "-")
 
     @property
     def branch(self):
