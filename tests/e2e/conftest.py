@@ -43,13 +43,14 @@ class World:
         self.peers.append(p)
         return p
 
-    def node(self, customer=None, agent=None, **kw):
+    def node(self, customer=None, agent=None, start_later=False, **kw):
         folder = self.folder / ("node%d" % len(self.nodes))
         folder.mkdir()
         n = Node(folder, customer, agent, start=False, **kw)
         n.peers = self.peers
         self.nodes.append(n)
-        n.start()
+        if not start_later:
+            n.start()
         return n
 
     def trio(self, retransmit=False, **kw):

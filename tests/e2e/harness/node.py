@@ -77,10 +77,18 @@ class Node:
         }
         self.config = merge(base, config or {})
         self.file = self.folder / "tandem.lua"
-        self.file.write_text("return " + lua(self.config) + "\n")
+        self._write()
         self.socket = self.folder / "tandem.sock"
         if start:
             self.start()
+
+    def _write(self):
+        self.file.write_text("return " + lua(self.config) + "\n")
+
+    def set(self, key, value):
+        """Changes the config of a node that does not run yet."""
+        self.config[key] = value
+        self._write()
 
     def start(self, timeout=15):
         self.stderr = open(self.folder / "stderr", "wb")
@@ -105,8 +113,7 @@ class Node:
 
     def mark(self):
         """A new test begins: what was said before is not its business."""
-        with self.rpc.cond:
-            self.rpc.events.clear()
+        self.rpc.clear()
         self.log_from = self._size("stderr")
         self.cdr_from = self._size("cdr.jsonl")
 

@@ -32,6 +32,7 @@ class Peer:
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
         self.sock.bind((ip, port))
         self.port = self.sock.getsockname()[1]
+        self.at = (ip, self.port)       # where our Contact says we are
         self.past = set(past)   # Call-IDs of others who had this address
         self.inbox = []
         self.seen = []          # (direction, message), in order
@@ -296,7 +297,7 @@ class Peer:
               ("Call-ID", call_id or token("call") + "@" + self.ip),
               ("CSeq", "%d %s" % (cseq, method))]
         if contact is True:
-            contact = "<sip:%s@%s:%d>" % (self.name, self.ip, self.port)
+            contact = "<sip:%s@%s:%d>" % (self.name, *self.at)
         if contact:
             h.append(("Contact", contact))
         h += list(headers)
@@ -373,7 +374,7 @@ class Peer:
         h += [("From", request.get("from")), ("To", to),
               ("Call-ID", request.call_id), ("CSeq", request.get("cseq"))]
         if contact is None:
-            contact = "<sip:%s@%s:%d>" % (self.name, self.ip, self.port)
+            contact = "<sip:%s@%s:%d>" % (self.name, *self.at)
         if contact:
             h.append(("Contact", contact))
         h += list(headers)

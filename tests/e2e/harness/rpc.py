@@ -24,6 +24,7 @@ class Rpc:
         self.cond = threading.Condition()
         self.answers = {}
         self.events = []
+        self.of = {}            # (field, value) -> events, for quick finds
         self.closed = False
         self.next = 1
         self.thread = threading.Thread(target=self._run, daemon=True)
@@ -46,8 +47,19 @@ class Rpc:
                     if m[0] == 1:
                         self.answers[m[1]] = (m[2], m[3])
                     elif m[0] == 2 and m[1] == "event":
-                        self.events.append(m[2][0])
+                        self._note(m[2][0])
                 self.cond.notify_all()
+
+    def _note(self, event):
+        self.events.append(event)
+        for field in ("call", "sip_call_id"):
+            if field in event:
+                self.of.setdefault((field, event[field]), []).append(event)
+
+    def clear(self):
+        with self.cond:
+            self.events.clear()
+            self.of.clear()
 
     def send(self, method, *params):
         """Sends a request and returns its id."""
@@ -88,7 +100,11 @@ class Rpc:
 
     def find(self, type, after=-1, **fields):
         with self.cond:
-            return [e for e in self.events
+            events = self.events
+            for field in ("call", "sip_call_id"):
+                if field in fields:
+                    events = self.of.get((field, fields[field]), [])
+            return [e for e in events
                     if e["type"] == type and e["seq"] > after and
                     all(e.get(k) == v for k, v in fields.items())]
 
