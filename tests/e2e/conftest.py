@@ -11,6 +11,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from harness import net                         # noqa: E402
 from harness.ladder import Ladder               # noqa: E402
 from harness.node import TANDEM, Node           # noqa: E402
+from harness.pcap import Pcap, complaints       # noqa: E402
 from harness.peer import Peer                   # noqa: E402
 from harness.sipp import Sipp                   # noqa: E402
 
@@ -29,9 +30,10 @@ class World:
     (set E2E_STRICT=1 to have it asserted after each test).
     """
 
-    def __init__(self, folder, pool):
+    def __init__(self, folder, pool, pcap=None):
         self.folder = folder
         self.pool = pool
+        self.pcap = pcap
         self.ladder = Ladder()
         self.peers = []
         self.nodes = []
@@ -40,6 +42,7 @@ class World:
 
     def peer(self, name, ip=None, **kw):
         p = Peer(name, ip or net.address(), self.ladder, **kw)
+        p.pcap = self.pcap
         self.peers.append(p)
         return p
 
@@ -68,6 +71,7 @@ class World:
                           retransmit=retransmit)
                 for name, (ip, port, past) in zip(("cust", "agent"),
                                                   places))
+            cust.pcap = agent.pcap = self.pcap
             node.mark()
             node.peers = self.peers
         self.shared[node] = (key, cust, agent)
@@ -118,6 +122,19 @@ def pool():
             node.kill()
 
 
+@pytest.fixture(scope="module")
+def pcap(tmp_path_factory):
+    """All that the nodes of a file sent to its peers, read by tshark."""
+    capture = Pcap()
+    yield capture
+    if not capture.rows:
+        return
+    path = tmp_path_factory.mktemp("pcap") / "node.pcap"
+    capture.write(path)
+    lines = complaints(path)
+    assert not lines, "tshark on %s:\n%s" % (path, "\n".join(lines[:20]))
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     outcome = yield
@@ -138,8 +155,8 @@ def built():
 
 
 @pytest.fixture
-def world(tmp_path, request, pool):
-    w = World(tmp_path, pool)
+def world(tmp_path, request, pool, pcap):
+    w = World(tmp_path, pool, pcap)
     request.node.world = w
     try:
         yield w

@@ -19,7 +19,7 @@ from harness.waits import token
 
 SEED = int(os.environ.get("E2E_SEED", "4475"))
 MUTATIONS = int(os.environ.get("E2E_MUTATIONS", "3000"))
-GROWTH = 24 << 20       # of RSS; a sanitizer's quarantine is larger
+GROWTH = 24 << 20       # of RSS
 
 
 @pytest.fixture
@@ -190,7 +190,7 @@ def test_T6_mutations(target):
     # Transactions of the flood are kept for a while, and are bounded.
     grown = node.rss() - before
     print("RSS grew by %d kB" % (grown >> 10))
-    if not os.environ.get("ASAN_OPTIONS"):
+    if not node.sanitized():
         assert grown < GROWTH
 
 

@@ -186,6 +186,11 @@ class Node:
         text = Path("/proc/%d/status" % self.process.pid).read_text()
         return int(re.search(r"VmRSS:\s+(\d+)", text).group(1)) * 1024
 
+    def sanitized(self):
+        """Built with a sanitizer, which keeps what is freed for a while."""
+        maps = Path("/proc/%d/maps" % self.process.pid).read_text()
+        return "libasan" in maps or "libtsan" in maps
+
     # -- how it ends ------------------------------------------------------
 
     def quiet(self, timeout=12, dialled=None, deep=True):

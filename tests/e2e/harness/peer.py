@@ -33,11 +33,13 @@ class Peer:
         self.sock.bind((ip, port))
         self.port = self.sock.getsockname()[1]
         self.at = (ip, self.port)       # where our Contact says we are
+        self.pcap = None                # notes what comes, if given
         self.past = set(past)   # Call-IDs of others who had this address
         self.inbox = []
         self.seen = []          # (direction, message), in order
         self.cond = threading.Condition()
         self.answers = {}       # data of a request -> data of our last answer
+        self.rings = {}         # the same for our last 18x, of lossy wires
         self.acks = {}          # (call id, cseq, to tag) -> our ACK
         self.copies = {}        # data -> how often it came again
         self.arrived = set()
@@ -176,6 +178,8 @@ class Peer:
                 self.cond.notify_all()
                 return
             self.arrived.add(data)
+            if self.pcap is not None:
+                self.pcap.add(data, src, (self.ip, self.port))
             m.data = data
             self.seen.append(("<", m))
             self.ladder.add(self.name, "<-", str(m))
@@ -188,7 +192,7 @@ class Peer:
             self.cond.notify_all()
 
     def _copy(self, data, m, src):
-        answer = self.answers.get(data)
+        answer = self.answers.get(data) or self.rings.get(data)
         if answer:
             self._out(answer, src)
         elif m.status and m.status >= 200 and m.cseq[1] == "INVITE":
@@ -383,6 +387,8 @@ class Peer:
         m = Message("SIP/2.0 %d %s" % (status, phrase or
                                        PHRASES.get(status, "Whatever")),
                     h, body)
+        if self.retransmit and 100 < status < 200:
+            self.rings[getattr(request, "data", None)] = m.bytes()
         if status >= 200:
             self.answers[getattr(request, "data", None)] = m.bytes()
         if (self.retransmit and status >= 200 and
