@@ -6,7 +6,8 @@ set -eu
 build="gcc libc6-dev cmake ninja-build pkg-config libuv1-dev liblua5.4-dev
 	libsofia-sip-ua-dev libmsgpack-dev libjansson-dev libcmocka-dev"
 demo="python3 sip-tester"
-test="python3 python3-pytest python3-msgpack sip-tester clang libclang-rt-dev"
+test="python3 python3-pytest python3-msgpack sip-tester clang libclang-rt-dev
+	tshark baresip-core kamailio"
 
 wanted=
 for set in "$@"; do
@@ -44,11 +45,20 @@ if [ "$(id -u)" -ne 0 ]; then
 	as_root=sudo
 fi
 echo "installing$missing" >&2
+# Kamailio is wanted as a program and not as this machine's service: RUNLEVEL=1
+# keeps it from being started.
 apt() {
-	$as_root env DEBIAN_FRONTEND=noninteractive apt-get -q \
+	$as_root env RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get -q \
 		-o DPkg::Lock::Timeout=120 "$@" >&2
 }
 # Lists of an image may be old or absent: then one update, and once more.
-apt install -y --no-install-recommends $missing && exit 0
-apt update
-apt install -y --no-install-recommends $missing
+apt install -y --no-install-recommends $missing || {
+	apt update
+	apt install -y --no-install-recommends $missing
+}
+case $missing in
+*kamailio*)
+	[ ! -d /run/systemd/system ] ||
+		$as_root systemctl disable --now kamailio >&2 || :
+	;;
+esac

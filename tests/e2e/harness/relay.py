@@ -7,6 +7,7 @@ by a seed, so that the same test loses the same share again.
 
 import heapq
 import multiprocessing
+import queue
 import random
 import select
 import socket
@@ -21,8 +22,10 @@ class _Front:
 
 
 class Relay:
-    def __init__(self, legs, loss=0.05, swap=0.05, seed=1):
-        """`legs` maps a name to (peer's address, node's address)."""
+    def __init__(self, legs, loss=0.05, swap=0.05, seed=1, pcap=None):
+        """`legs` maps a name to (peer's address, node's address); `pcap`
+        is given what the node sent, when the relay closes."""
+        self.pcap = pcap
         self.pairs = {}
         for name, (peer, node) in legs.items():
             socks = []
@@ -34,6 +37,7 @@ class Relay:
             self.pairs[name] = (*socks, peer, node)
         fork = multiprocessing.get_context("fork")
         self.figures = fork.Array("Q", 3)       # passed, lost, delayed
+        self.noted = fork.Queue() if pcap is not None else None
         self.stop = fork.Event()
         self.process = fork.Process(target=self._run, daemon=True,
                                     args=(loss, swap, seed))
@@ -52,8 +56,8 @@ class Relay:
         r = random.Random(seed)
         ways, held, turn = {}, [], 0
         for front, back, peer, node in self.pairs.values():
-            ways[front] = (back, node)
-            ways[back] = (front, peer)
+            ways[front] = (back, node, False)
+            ways[back] = (front, peer, True)
         while not self.stop.is_set():
             wait = 0.1
             if held:
@@ -63,7 +67,9 @@ class Relay:
                     data = s.recv(65535)
                 except OSError:
                     continue
-                out, to = ways[s]
+                out, to, from_node = ways[s]
+                if from_node and self.noted is not None:
+                    self.noted.put(data)
                 x = r.random()
                 if x < loss:
                     self.figures[1] += 1
@@ -86,7 +92,14 @@ class Relay:
             pass
 
     def close(self):
+        time.sleep(0.1 if self.pcap is not None else 0)
         self.stop.set()
+        while self.pcap is not None:
+            try:
+                data = self.noted.get(timeout=0.2)
+            except queue.Empty:
+                break
+            self.pcap.add(data, ("127.0.0.1", 5060), ("127.0.0.2", 5062))
         self.process.join(5)
         for pair in self.pairs.values():
             pair[0].close()
