@@ -22,6 +22,12 @@ MUTATIONS = int(os.environ.get("E2E_MUTATIONS", "3000"))
 GROWTH = 24 << 20       # of RSS
 
 
+@pytest.fixture(scope="module")
+def pcap():
+    """Not for tshark: an answer repeats what the request's headers say."""
+    return None
+
+
 @pytest.fixture
 def target(world):
     cust, agent, node = world.trio(bots={"support": BOT}, config={
