@@ -69,6 +69,7 @@ enum leg_cause {
 	LEG_CAUSE_TIMEOUT,	/**< no final answer in 64*T1               */
 	LEG_CAUSE_BAD_ANSWER,	/**< 2xx without usable SDP; BYE was sent   */
 	LEG_CAUSE_UNAUTHORIZED,	/**< a challenge that cannot be met         */
+	LEG_CAUSE_EXPIRED,	/**< the session was not refreshed; BYE was sent */
 };
 
 struct leg_event {

@@ -149,6 +149,7 @@ static int open_sip(struct node *n, struct problems *p)
 		.listen_count = c->listen_count,
 		.t1_ms = c->timers[TIMER_T1],
 		.t1x64_ms = c->timers[TIMER_T1X64],
+		.session_expires_ms = c->timers[TIMER_SESSION_EXPIRES],
 		.h = &engine_signalling,
 		.arg = n->engine,
 	}, &failed);

@@ -37,7 +37,7 @@ const struct timer_row timer_table[TIMERS] = {
 		"a bot that lets the customer's call ring, then 480" },
 	[TIMER_AFTER_HANGUP] = { "after_hangup", SECONDS(10), true,
 		"the bot's last events once its customer is gone" },
-	[TIMER_SESSION_EXPIRES] = { "session_expires", MINUTES(30), false,
+	[TIMER_SESSION_EXPIRES] = { "session_expires", MINUTES(30), true,
 		"session timer asked for on every leg (RFC 4028)" },
 	[TIMER_DRAIN] = { "drain", MINUTES(10), true,
 		"live calls after the first SIGTERM" },

@@ -17,6 +17,7 @@
 #include "dialog.h"
 #include "fields.h"
 #include "guard.h"
+#include "require.h"
 
 /** A refusal; phrase NULL: the standard one. */
 struct refusal {
@@ -25,6 +26,7 @@ struct refusal {
 	int retry_after;
 	const char *unsupported;	/**< with 420                 */
 	char names[256];		/**< it, if there was any     */
+	bool least;	/**< with 422: Min-SE                 */
 };
 
 /* Stray 2xx answered per second; more of them are an attack. */
@@ -60,10 +62,12 @@ static void tag_reply(msg_t *msg)
 static void refuse(struct sip *s, msg_t *msg, const struct refusal *r)
 {
 	sip_retry_after_t after[1];
+	sip_min_se_t least[1];
 	const char *phrase = r->phrase;
 
 	sip_retry_after_init(after);
 	after->af_delta = r->retry_after > 0 ? (sip_time_t)r->retry_after : 0;
+	session_timer_least(s, least);
 	if (!phrase)
 		phrase = sip_status_phrase(r->status);
 	if (r->status >= 300)
@@ -73,9 +77,12 @@ static void refuse(struct sip *s, msg_t *msg, const struct refusal *r)
 		       TAG_IF(r->retry_after > 0, SIPTAG_RETRY_AFTER(after)),
 		       TAG_IF(r->unsupported,
 			      SIPTAG_UNSUPPORTED_STR(r->unsupported)),
+		       TAG_IF(r->least, SIPTAG_MIN_SE(least)),
 		       TAG_IF(r->status == 405 || r->status == 501 ||
 			      r->status == 200,
 			      SIPTAG_UNKNOWN(s->allow)),
+		       TAG_IF(r->status == 200,
+			      SIPTAG_UNKNOWN(s->supported)),
 		       TAG_IF(r->status == 415 || r->status == 406,
 			      SIPTAG_ACCEPT_STR("application/sdp")),
 		       TAG_END());
@@ -115,30 +122,6 @@ static void stray(struct sip *s, msg_t *msg, sip_t *sip)
 					 sip->sip_from->a_tag, NULL));
 }
 
-/*
- * What in Require we lack, as a list (RFC 3261 8.2.2.3) in `buf`; NULL if
- * nothing. 100rel nta does by itself. Of thousands of names the first few
- * will do.
- */
-static const char *lacking(const sip_t *sip, char *buf, size_t size)
-{
-	size_t len = 0;
-
-	for (const sip_require_t *r = sip->sip_require; r;
-	     r = (const sip_require_t *)r->k_next)
-		for (size_t i = 0; r->k_items && r->k_items[i]; i++) {
-			const char *name = r->k_items[i];
-
-			if (!strcasecmp(name, "100rel"))
-				continue;
-			if (strlen(name) + 3 > size - len)
-				return len ? buf : "too-long";
-			len += (size_t)snprintf(buf + len, size - len, "%s%s",
-						len ? ", " : "", name);
-		}
-	return len ? buf : NULL;
-}
-
 /* An INVITE without an offer gets ours, unless its Accept (RFC 3261 20.1)
  * says that it would not be read. */
 static bool takes_sdp(const sip_t *sip)
@@ -167,7 +150,7 @@ static bool understood(const sip_t *sip, struct refusal *r)
 {
 	const url_t *url = sip->sip_request->rq_url;
 
-	r->unsupported = lacking(sip, r->names, sizeof(r->names));
+	r->unsupported = require_lacks(sip, r->names, sizeof(r->names));
 	if (!is_sip(url) && url->url_type != url_tel) {
 		*r = (struct refusal){ SIP_416_UNSUPPORTED_URI };
 		return false;
@@ -192,6 +175,9 @@ static bool acceptable(struct sip *s, const sip_t *sip, struct refusal *r)
 		*r = (struct refusal){ 400, "Bad Contact Header" };
 	else if (!sip->sip_from->a_tag)
 		*r = (struct refusal){ 400, "Bad From Header" };
+	else if (session_timer_too_small(s, sip))
+		*r = (struct refusal){ SIP_422_SESSION_TIMER_TOO_SMALL,
+			.least = true };
 	else if (sip->sip_replaces)
 		*r = (struct refusal){ 481, "No such call to replace" };
 	else if (s->closing || s->unanswered >= UNANSWERED_MAX ||

@@ -38,9 +38,12 @@ struct sip {
 	struct local *local;
 	size_t local_count;
 	uint64_t t1x64;
+	uint32_t session_expires_s;
 
 	/* made once, since a header parsed from a string per message is dear */
 	sip_unknown_t *allow;	/**< one text, cheaper than a list         */
+	sip_unknown_t *supported;
+	sip_unknown_t *require_timer;
 	sip_content_type_t *type_sdp;
 
 	struct sip_leg *legs;

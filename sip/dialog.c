@@ -63,6 +63,7 @@ struct sip_leg *dialog_new(struct sip *s, enum dialog_state state)
 	l->inbound = state == D_RING;
 	l->local = &s->local[0];
 	timer_init(&l->timer, s->loop, on_timer, l);
+	session_timer_init(l);
 	l->next = s->legs;
 	if (l->next)
 		l->next->prev = &l->next;
@@ -78,6 +79,7 @@ static void destroy(void *arg)
 	struct sip_leg *l = arg;
 
 	timer_stop(&l->timer);
+	session_timer_stop(l);
 	count(l, -1);
 	*l->prev = l->next;
 	if (l->next)
@@ -101,6 +103,8 @@ static void destroy(void *arg)
 	sdp_dialog_free(&l->sdp);
 	offer_unref(l->early);
 	offer_unref(l->want);
+	offer_unref(l->queued);
+	offer_unref(l->agreed);
 	free(l->refer_to);
 	free(l);
 }
@@ -149,10 +153,10 @@ static void gone(struct sip_leg *l, const struct leg_event *answer,
 
 	/* What waits for its turn is never sent now. */
 	timer_stop(&l->timer);
-	if (!l->invite) {
-		offer_unref(l->want);
-		l->want = NULL;
-	}
+	session_timer_stop(l);
+	offer_set(&l->queued, NULL);
+	if (!l->invite)
+		offer_set(&l->want, NULL);
 	if (answer)
 		dialog_tell(l, answer);
 	if (old != D_OVER)
@@ -364,6 +368,7 @@ static void end(struct leg *leg, const struct leg_reason *reason)
 	l->ended = true;
 	keep_reason(l, reason);
 	timer_stop(&l->timer);
+	session_timer_stop(l);
 	refer_drop(l);
 	reinvite_drop(l);
 	old = dialog_step(l, E_END);
@@ -479,8 +484,12 @@ int dialog_request(nta_leg_magic_t *magic, nta_leg_t *dialog,
 		return message_text(l, irq, sip);
 	case sip_method_options:
 		nta_incoming_treply(irq, SIP_200_OK,
-				    SIPTAG_UNKNOWN(l->sip->allow), TAG_END());
+				    SIPTAG_UNKNOWN(l->sip->allow),
+				    SIPTAG_UNKNOWN(l->sip->supported),
+				    TAG_END());
 		return 200;
+	case sip_method_prack:
+		return 481;	/* of no 18x that waits for it */
 	case sip_method_refer:
 		return 603;	/* we are no one's to send away */
 	case sip_method_subscribe:

@@ -25,6 +25,7 @@
 #include "core/loop.h"
 #include "route.h"
 #include "sdp.h"
+#include "session_timer.h"
 
 enum dialog_state {
 	D_RING,		/**< inbound, not answered                         */
@@ -48,6 +49,14 @@ enum dialog_event {
 /** REFERs of one leg that the peer accepted before the current one. */
 #define REFERS_KEPT 4
 
+/** Forks of one INVITE whose reliable 18x are acknowledged. */
+#define FORKS_KEPT 4
+
+struct reliable {
+	uint32_t tag;		/**< hash of its To tag                    */
+	uint32_t rseq;		/**< of its last 18x; 0: none yet          */
+};
+
 struct sip_leg {
 	struct leg leg;		/**< the port; first, so that a cast works */
 	struct sip *sip;
@@ -70,7 +79,11 @@ struct sip_leg {
 	nta_incoming_t *peer;	/**< its re-INVITE or UPDATE, till the end */
 	nta_outgoing_t *invite;	/**< our INVITE or re-INVITE               */
 
+	struct reliable reliable[FORKS_KEPT];	/**< of the last INVITE     */
+	struct session_timer session;
+	struct offer *agreed;	/**< our description, as last agreed on    */
 	struct offer *want;	/**< leg_offer() not answered yet          */
+	struct offer *queued;	/**< the same, behind a refresh of ours    */
 	nta_outgoing_t *refer;
 	char *refer_to;		/**< leg_refer() not answered yet          */
 	bool refer_waits;	/**< and not sent: LEG_REFER_SENT is due   */
@@ -185,6 +198,10 @@ void refer_withdraw(struct leg *leg);
 void refer_go_on(struct sip_leg *l);
 void refer_drop(struct sip_leg *l);
 int refer_notify(struct sip_leg *l, nta_incoming_t *irq, const sip_t *sip);
+
+/* prack.c */
+/** A 1xx to our INVITE: PRACKed if it must be; false: it is a copy. */
+bool prack(struct sip_leg *l, const sip_t *sip);
 
 /* message.c */
 int message_info(struct sip_leg *l, nta_incoming_t *irq, const sip_t *sip);

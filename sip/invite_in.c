@@ -45,6 +45,7 @@ struct sip_leg *invite_in(struct sip *s, msg_t *msg, sip_t *sip)
 	if (!l->irq)
 		goto fail;
 
+	session_timer_asked(l, sip);
 	nta_incoming_tag(l->irq, nta_leg_get_tag(l->dialog));
 	nta_incoming_bind(l->irq, on_ack, (nta_incoming_magic_t *)l);
 	/* RFC 3261 17.2.1: no 100 if an answer comes within 200 ms, as it does
@@ -135,6 +136,7 @@ int invite_in_ring(struct leg *leg, int status)
 int invite_in_answer(struct leg *leg, struct offer *offer)
 {
 	struct sip_leg *l = dialog_of(leg);
+	struct session_headers session;
 	sip_payload_t body[1];
 	char *sdp;
 	size_t len;
@@ -150,18 +152,22 @@ int invite_in_answer(struct leg *leg, struct offer *offer)
 	sip_payload_init(body);
 	body->pl_data = sdp;
 	body->pl_len = len;
+	session_timer_grant(l, &session);
 	sent = nta_incoming_treply(l->irq, SIP_200_OK,
 				   SIPTAG_CONTACT(l->local->contact),
 				   SIPTAG_UNKNOWN(l->sip->allow),
+				   SESSION_GRANT_TAGS(l, session),
 				   SIPTAG_CONTENT_TYPE(l->sip->type_sdp),
 				   SIPTAG_PAYLOAD(body), TAG_END());
 	free(sdp);
 	if (sent < 0) {
 		/* No memory: nta sends 500 when it can, without us. */
+		session_timer_stop(l);
 		forget(l);
 		dialog_step(l, E_GONE);
 		return UV_ENOMEM;
 	}
+	offer_set(&l->agreed, offer);
 	dialog_step(l, E_ANSWER);
 	return 0;
 }

@@ -4,6 +4,7 @@
 #include "dialog.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <uv.h>
 
 #include <sofia-sip/msg_addr.h>
@@ -12,6 +13,9 @@
 #include "contacts.h"
 #include "core/offer.h"
 #include "text.h"
+
+static int on_response(nta_outgoing_magic_t *magic, nta_outgoing_t *orq,
+		       sip_t const *sip);
 
 /*
  * Once a provisional response allows it (RFC 3261 9.1), then or now. Sent
@@ -50,6 +54,8 @@ static void progress(struct sip_leg *l, const sip_t *sip)
 
 	if (!l->heard)
 		dialog_heard(l, true);
+	if (!prack(l, sip))
+		return;
 	if (l->ended) {
 		invite_out_cancel(l);
 		return;
@@ -84,6 +90,7 @@ static void answered(struct sip_leg *l, const sip_t *sip)
 	dialog_ack(l, l->invite);
 	done(l);
 	dialog_step(l, E_ANSWER);
+	memset(l->reliable, 0, sizeof(l->reliable));
 	if (l->ended) {
 		/* It crossed our CANCEL, or came long after we gave up. */
 		dialog_bye(l);
@@ -91,6 +98,7 @@ static void answered(struct sip_leg *l, const sip_t *sip)
 		return;
 	}
 
+	session_timer_granted(l, sip);
 	dialog_sdp(sip, &ev.offer);
 	/* Some send their answer in the 183 alone. */
 	if (!ev.offer && !(sip->sip_payload && sip->sip_payload->pl_len))
@@ -101,6 +109,7 @@ static void answered(struct sip_leg *l, const sip_t *sip)
 		ev.type = LEG_REJECTED;
 		ev.status = 0;
 		ev.cause = LEG_CAUSE_BAD_ANSWER;
+		session_timer_stop(l);
 		dialog_bye(l);
 		dialog_step(l, E_GONE);
 	}
@@ -111,6 +120,43 @@ static void answered(struct sip_leg *l, const sip_t *sip)
 
 static int on_response(nta_outgoing_magic_t *magic, nta_outgoing_t *orq,
 		       sip_t const *sip);
+
+/* The same INVITE with the larger interval that a 422 has asked for: a new
+ * transaction of the same dialog-to-be (RFC 4028 7.3). */
+static int send_longer(struct sip_leg *l, nta_outgoing_t *orq)
+{
+	msg_t *old = nta_outgoing_getrequest(orq);
+	msg_t *msg = old ? msg_dup(old) : NULL;
+	sip_t *sip = sip_object(msg);
+	struct session_headers h;
+	nta_outgoing_t *again = NULL;
+
+	msg_destroy(old);
+	if (!msg)
+		return UV_ENOMEM;
+
+	while (sip->sip_via)
+		sip_header_remove(msg, sip, (sip_header_t *)sip->sip_via);
+	sip_header_remove(msg, sip, (sip_header_t *)sip->sip_session_expires);
+	sip_header_remove(msg, sip, (sip_header_t *)sip->sip_min_se);
+	session_timer_ask(l, &h);
+	if (sip_add_tl(msg, sip, SIPTAG_SESSION_EXPIRES(h.expires),
+		       SIPTAG_MIN_SE(h.least), TAG_END()) >= 0 &&
+	    nta_msg_request_complete(msg, l->dialog, SIP_METHOD_INVITE,
+				     NULL) >= 0)
+		again = nta_outgoing_mcreate(l->sip->agent, on_response,
+					     (nta_outgoing_magic_t *)l,
+					     route_url(&l->last), msg,
+					     NTATAG_PASS_100(1),
+					     DIALOG_TAGS(l), TAG_END());
+	if (!again) {
+		msg_destroy(msg);
+		return UV_ENOMEM;
+	}
+	nta_outgoing_destroy(orq);
+	l->invite = again;
+	return 0;
+}
 
 static void rejected(struct sip_leg *l, nta_outgoing_t *orq,
 		     const sip_t *sip)
@@ -132,6 +178,11 @@ static void rejected(struct sip_leg *l, nta_outgoing_t *orq,
 		contacts_read(&contacts, sip);
 		ev.contacts = contacts.uri;
 		ev.contact_count = contacts.count;
+	}
+	if (a.status == 422 && !l->ended && session_timer_raise(l, sip) &&
+	    !send_longer(l, orq)) {
+		dialog_heard(l, false);
+		return;
 	}
 	ev.status = a.status;
 	ev.phrase = a.phrase;
@@ -256,6 +307,7 @@ static int send_invite(struct sip_leg *l, const struct leg_dial *d,
 	msg_t *msg = nta_msg_create(l->sip->agent, 0);
 	sip_t *sip = sip_object(msg);
 	sip_max_forwards_t forwards[1];
+	struct session_headers session;
 	sip_payload_t body[1];
 	char *sdp = NULL;
 	size_t len;
@@ -271,11 +323,13 @@ static int send_invite(struct sip_leg *l, const struct leg_dial *d,
 	sip_payload_init(body);
 	body->pl_data = sdp;
 	body->pl_len = len;
+	session_timer_ask(l, &session);
 	sip_max_forwards_init(forwards);
 	forwards->mf_count = (unsigned long)d->max_forwards;
 	if (sip_add_tl(msg, sip, SIPTAG_MAX_FORWARDS(forwards),
 		       SIPTAG_CONTACT(l->local->contact),
 		       SIPTAG_UNKNOWN(l->sip->allow),
+		       SESSION_ASK_TAGS(l, session),
 		       TAG_IF(d->privacy, SIPTAG_PRIVACY_STR(d->privacy)),
 		       SIPTAG_CONTENT_TYPE(l->sip->type_sdp),
 		       SIPTAG_PAYLOAD(body), TAG_END()) < 0)
@@ -298,6 +352,7 @@ static int send_invite(struct sip_leg *l, const struct leg_dial *d,
 					 NTATAG_PASS_100(1), DIALOG_TAGS(l),
 					 TAG_END());
 	if (l->invite) {
+		offer_set(&l->agreed, d->offer);
 		msg = NULL;
 		err = 0;
 	}

@@ -4,6 +4,7 @@
 #include "dialog.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <uv.h>
 
 #include <sofia-sip/msg_addr.h>
@@ -20,6 +21,10 @@ int reinvite_offer(struct leg *leg, struct offer *offer)
 
 	if (l->state != D_UP && l->state != D_WAIT)
 		return UV_ENOTCONN;
+	if (l->session.by_invite && !l->queued) {
+		l->queued = offer_ref(offer);
+		return 0;
+	}
 	if (l->want || l->invite)
 		return UV_EBUSY;
 
@@ -45,6 +50,7 @@ bool reinvite_withdraw(struct leg *leg)
 
 static int send_invite(struct sip_leg *l)
 {
+	struct session_headers session;
 	sip_payload_t body[1];
 	struct route route;
 	size_t len;
@@ -56,11 +62,14 @@ static int send_invite(struct sip_leg *l)
 	sip_payload_init(body);
 	body->pl_data = sdp;
 	body->pl_len = len;
+	session_timer_ask(l, &session);
+	memset(l->reliable, 0, sizeof(l->reliable));
 	dialog_route(l, &route);
 	l->invite = auth_send(l, on_response, (nta_outgoing_magic_t *)l,
 			      &route, SIP_METHOD_INVITE,
 			      SIPTAG_CONTACT(l->local->contact),
 			      SIPTAG_UNKNOWN(l->sip->allow),
+			      SESSION_ASK_TAGS(l, session),
 			      SIPTAG_CONTENT_TYPE(l->sip->type_sdp),
 			      SIPTAG_PAYLOAD(body), NTATAG_PASS_100(1),
 			      DIALOG_TAGS(l), TAG_END());
@@ -93,11 +102,35 @@ static struct leg_event event_of(const struct answer *a, struct offer *offer)
 	};
 }
 
+/* A refresh of ours the owner knows nothing of. The answer may say something
+ * new all the same, like that to any offer; what has waited behind it goes. */
+static void refreshed(struct sip_leg *l, const struct answer *a,
+		      struct offer *offer)
+{
+	const struct leg_event ev = {
+		.type = LEG_OFFER_ACKED, .offer = offer,
+	};
+
+	l->session.by_invite = false;
+	offer_unref(l->want);
+	l->want = l->queued;
+	l->queued = NULL;
+	l->offer_tries = 0;
+	if (a->status < 200 || a->status >= 300)
+		session_timer_failed(l);
+	else if (offer)
+		dialog_tell(l, &ev);
+}
+
 static void done(struct sip_leg *l, const struct answer *a,
 		 struct offer *offer)
 {
 	const struct leg_event ev = event_of(a, offer);
 
+	if (l->session.by_invite) {
+		refreshed(l, a, offer);
+		return;
+	}
 	offer_unref(l->want);
 	l->want = NULL;
 	dialog_tell(l, &ev);
@@ -119,6 +152,8 @@ static void accepted(struct sip_leg *l, nta_outgoing_t *orq,
 		l->want = NULL;
 		return;
 	}
+	offer_set(&l->agreed, l->want);
+	session_timer_granted(l, sip);
 	dialog_sdp(sip, &offer);
 	if (!offer || offer->secure)
 		a->cause = LEG_CAUSE_BAD_ANSWER;
@@ -129,6 +164,8 @@ static void accepted(struct sip_leg *l, nta_outgoing_t *orq,
 static void refused(struct sip_leg *l, nta_outgoing_t *orq, const sip_t *sip,
 		    struct answer *a)
 {
+	const bool again = a->status == 422 && session_timer_raise(l, sip);
+
 	l->invite = l->state != D_UP || l->ended ? NULL :
 		auth_again(l, orq, sip, on_response,
 			   (nta_outgoing_magic_t *)l);
@@ -140,6 +177,8 @@ static void refused(struct sip_leg *l, nta_outgoing_t *orq, const sip_t *sip,
 		l->want = NULL;
 		return;
 	}
+	if (again)
+		return;		/* with the larger interval, at once */
 	if (a->status == 491 && ++l->offer_tries <= TRIES_MAX) {
 		timer_start(&l->timer, backoff_491(l));
 		return;
@@ -152,7 +191,10 @@ static void refused(struct sip_leg *l, nta_outgoing_t *orq, const sip_t *sip,
 	    a->cause == LEG_CAUSE_TIMEOUT) {
 		const struct leg_event ev = event_of(a, NULL);
 
-		dialog_dead(l, &ev);
+		if (l->session.by_invite && !l->queued)
+			dialog_gone(l, LEG_CAUSE_DEAD);
+		else
+			dialog_dead(l, &ev);
 		return;
 	}
 	done(l, a, NULL);
@@ -169,8 +211,11 @@ static int on_response(nta_outgoing_magic_t *magic, nta_outgoing_t *orq,
 		return 0;
 
 	dialog_answer(&a, orq, sip);
-	if (a.status >= 100 && a.status < 200)
+	if (a.status >= 100 && a.status < 200) {
+		if (sip)
+			prack(l, sip);
 		return 0;
+	}
 
 	/* `sip` lives in it, and must outlive the transaction. */
 	msg = nta_outgoing_getresponse(orq);

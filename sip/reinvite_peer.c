@@ -10,6 +10,7 @@
 #include <sofia-sip/su_tagarg.h>
 
 #include "core/offer.h"
+#include "require.h"
 
 static void forget(struct sip_leg *l)
 {
@@ -86,13 +87,71 @@ static int on_ack(nta_incoming_magic_t *magic, nta_incoming_t *irq,
 	return 0;
 }
 
+static int lacks(nta_incoming_t *irq, const char *what)
+{
+	nta_incoming_treply(irq, SIP_420_BAD_EXTENSION,
+			    SIPTAG_UNSUPPORTED_STR(what), TAG_END());
+	return 420;
+}
+
+static int too_small(struct sip_leg *l, nta_incoming_t *irq)
+{
+	sip_min_se_t least[1];
+
+	session_timer_least(l->sip, least);
+	nta_incoming_treply(irq, SIP_422_SESSION_TIMER_TOO_SMALL,
+			    SIPTAG_MIN_SE(least), TAG_END());
+	return 422;
+}
+
+/* We accept it: its Contact and what it says of the session timer count from
+ * now on (RFC 3261 12.2.2, RFC 6141 2.1). */
+static void take(struct sip_leg *l, const sip_t *sip,
+		 struct session_headers *session)
+{
+	nta_leg_server_route(l->dialog, NULL, sip->sip_contact);
+	session_timer_asked(l, sip);
+	session_timer_grant(l, session);
+}
+
+/* UPDATE without SDP: a refresh, or a new Contact (RFC 3311 5.2). */
+static int refreshed(struct sip_leg *l, nta_incoming_t *irq,
+		     const sip_t *sip)
+{
+	struct session_headers session;
+
+	/* In an early dialog there is no session to be timed. */
+	if (l->state != D_UP && l->state != D_WAIT) {
+		if (l->state == D_RING)
+			nta_leg_server_route(l->dialog, NULL,
+					     sip->sip_contact);
+		nta_incoming_treply(irq, SIP_200_OK,
+				    SIPTAG_CONTACT(l->local->contact),
+				    TAG_END());
+		return 200;
+	}
+	take(l, sip, &session);
+	nta_incoming_treply(irq, SIP_200_OK,
+			    SIPTAG_CONTACT(l->local->contact),
+			    SIPTAG_UNKNOWN(l->sip->allow),
+			    SESSION_GRANT_TAGS(l, session), TAG_END());
+	return 200;
+}
+
 int reinvite_recv(struct sip_leg *l, nta_incoming_t *irq, const sip_t *sip)
 {
 	const bool update =
 		sip->sip_request->rq_method == sip_method_update;
 	struct leg_event ev = { .type = LEG_OFFER };
+	char names[256];
+	const char *missing;
 	int err;
 
+	missing = require_lacks(sip, names, sizeof(names));
+	if (missing)
+		return lacks(irq, missing);
+	if (session_timer_too_small(l->sip, sip))
+		return too_small(l, irq);
 	/* A change that crosses one of ours, or comes before the ACK of the
 	 * last one (RFC 3261 14.2, RFC 3311 5.2, RFC 5407 3.1). */
 	if (unanswered(l) || (l->state == D_RING && !update))
@@ -103,16 +162,14 @@ int reinvite_recv(struct sip_leg *l, nta_incoming_t *irq, const sip_t *sip)
 	if (err)
 		return err == UV_ENOMEM ? 500 : 400;
 
-	if (update && !ev.offer) {
-		nta_leg_server_route(l->dialog, NULL, sip->sip_contact);
-		nta_incoming_treply(irq, SIP_200_OK,
-				    SIPTAG_CONTACT(l->local->contact),
-				    TAG_END());
-		return 200;
-	}
+	if (update && !ev.offer)
+		return refreshed(l, irq, sip);
 	if (l->invite || l->peer || l->state != D_UP) {
 		offer_unref(ev.offer);
-		return l->state == D_RING || l->state == D_CALL ?
+		/* RFC 3311 5.2: 500 while the peer's offer is not answered,
+		 * 491 while ours is not, as it is in a 18x at the earliest. */
+		return l->state == D_RING ||
+			(l->state == D_CALL && l->early) ?
 			later(l, irq) : 491;
 	}
 
@@ -120,7 +177,6 @@ int reinvite_recv(struct sip_leg *l, nta_incoming_t *irq, const sip_t *sip)
 		offer_unref(ev.offer);
 		return 500;
 	}
-	nta_leg_server_route(l->dialog, NULL, sip->sip_contact);
 	l->peer = irq;
 	l->peer_offered = !ev.offer;
 	nta_incoming_bind(irq, on_ack, (nta_incoming_magic_t *)l);
@@ -132,7 +188,9 @@ int reinvite_recv(struct sip_leg *l, nta_incoming_t *irq, const sip_t *sip)
 int reinvite_accept(struct leg *leg, struct offer *offer)
 {
 	struct sip_leg *l = dialog_of(leg);
+	struct session_headers session;
 	sip_payload_t body[1];
+	msg_t *request;
 	char *sdp;
 	size_t len;
 
@@ -146,12 +204,17 @@ int reinvite_accept(struct leg *leg, struct offer *offer)
 	sip_payload_init(body);
 	body->pl_data = sdp;
 	body->pl_len = len;
+	request = nta_incoming_getrequest(l->peer);
+	take(l, sip_object(request), &session);
+	msg_destroy(request);
 	nta_incoming_treply(l->peer, SIP_200_OK,
 			    SIPTAG_CONTACT(l->local->contact),
 			    SIPTAG_UNKNOWN(l->sip->allow),
+			    SESSION_GRANT_TAGS(l, session),
 			    SIPTAG_CONTENT_TYPE(l->sip->type_sdp),
 			    SIPTAG_PAYLOAD(body), TAG_END());
 	free(sdp);
+	offer_set(&l->agreed, offer);
 	/* UPDATE has no ACK. */
 	if (nta_incoming_method(l->peer) != sip_method_invite) {
 		forget(l);
@@ -169,6 +232,10 @@ int reinvite_refuse(struct leg *leg, int status)
 		return UV_ENOTCONN;
 	if (status < 300 || status > 699)
 		return UV_EINVAL;
+	/* RFC 3311 5.2: what of a UPDATE cannot be answered at once is to be
+	 * tried later; 491 is for those that have crossed. */
+	if (status == 491 && nta_incoming_method(l->peer) == sip_method_update)
+		status = 500;
 
 	sip_retry_after_init(after);
 	after->af_delta = (sip_time_t)(loop_random(l->sip->loop) % 11);

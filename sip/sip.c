@@ -253,8 +253,11 @@ static int make_headers(struct sip *s)
 				    "Allow: INVITE, ACK, CANCEL, BYE, "
 				    "OPTIONS, INFO, MESSAGE, NOTIFY, "
 				    "UPDATE, PRACK");
+	s->supported = sip_unknown_make(s->home, "Supported: timer");
+	s->require_timer = sip_unknown_make(s->home, "Require: timer");
 	s->type_sdp = sip_content_type_make(s->home, "application/sdp");
-	return s->allow && s->type_sdp ? 0 : UV_ENOMEM;
+	return s->allow && s->supported && s->require_timer && s->type_sdp
+		? 0 : UV_ENOMEM;
 }
 
 static void destroy(struct sip *s)
@@ -285,6 +288,9 @@ int sip_open(struct signalling **sp, struct loop *loop,
 	s->port.arg = o->arg;
 	s->loop = loop;
 	s->t1x64 = o->t1x64_ms;
+	/* The header counts in whole seconds. */
+	s->session_expires_s = o->session_expires_ms ?
+		(uint32_t)((o->session_expires_ms + 999) / 1000) : 1800;
 	err = o->listen_count && loop_uv(loop) ? 0 : UV_EINVAL;
 	if (!err)
 		err = guard_open(&s->n);
