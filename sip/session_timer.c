@@ -218,8 +218,14 @@ static int on_update(nta_outgoing_magic_t *magic, nta_outgoing_t *orq,
 
 void session_timer_failed(struct sip_leg *l)
 {
+	const uint64_t now = loop_now(l->sip->loop);
+	const uint64_t half = l->session.ends > now ?
+		(l->session.ends - now) / 2 : 0;
+	const uint64_t ms = AGAIN_MS + backoff_491(l);
+
+	/* There has to be time for its answer. */
 	if (l->session.running)
-		later(l, AGAIN_MS + backoff_491(l));
+		later(l, ms < half ? ms : half);
 }
 
 /* the port to the dialog */
