@@ -66,6 +66,8 @@ static void join(struct transfer *t)
 			    "and this version has no relay");
 		return;
 	}
+	/* A customer who holds us is not offered his own hold. */
+	talk_wish(&t->agent_sdp, t->offered);
 	rc = offer_customer(t, t->agent_sdp);
 	if (rc)
 		join_failed(t, TE_BREAK, 0, NULL, uv_strerror(rc));
@@ -122,6 +124,7 @@ static void bring_back(struct transfer *t)
 {
 	int rc = send_home(t);
 
+	talk_leave(t);
 	drop_agent(t);
 	transfer_wait(t, TIMER_JOIN);
 	if (!rc)
@@ -151,6 +154,7 @@ void bridge_enter(struct transfer *t, enum transfer_state from)
 		timer_stop(&t->bound);
 		t->joined = true;
 		t->joined_at = loop_now(t->call->e->loop);
+		talk_enter(t);
 		transfer_progress(t, t->aim, "joined", 0, NULL);
 		break;
 	case TR_UNJOIN:
@@ -176,6 +180,9 @@ void bridge_expire(struct transfer *t)
 		join_failed(t, TE_EXPIRE, 0, NULL, "no answer to the "
 			    "re-INVITE");
 		break;
+	case TR_TALK:
+		talk_expire(t);
+		break;
 	case TR_RETURN:
 		t->return_failed = true;
 		transfer_step(t, TE_EXPIRE, NULL);
@@ -189,6 +196,7 @@ void bridge_expire(struct transfer *t)
 void bridge_close(struct transfer *t)
 {
 	hunt_close(t, t->success ? REASON_CANCELLED : t->reason, NULL);
+	talk_leave(t);
 	drop_agent(t);
 }
 
@@ -232,6 +240,7 @@ static void agent_answered_offer(struct transfer *t,
 			    "on media, and this version has no relay");
 	} else {
 		offer_set(&t->agent_sdp, ev->offer);
+		talk_wish(&t->agent_sdp, t->offered);
 		transfer_step(t, TE_SAME, NULL);
 	}
 }
@@ -241,6 +250,7 @@ static void on_agent(struct leg *leg, const struct leg_event *ev, void *arg)
 	struct transfer *t = arg;
 
 	if (ev->type == LEG_ENDED ||
+	    (ev->type == LEG_OFFER_ACKED && !ev->offer) ||
 	    (t->state == TR_TALK && ev->type == LEG_OFFER_DONE &&
 	     leg_is_dead(ev)))
 		agent_left(t);

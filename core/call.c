@@ -182,6 +182,11 @@ static void on_phase(void *arg)
 		}
 		call_leave(c, BY_CUSTOMER, "hangup", false);
 		break;
+	case CALL_UP:
+		log_line(LOG_INFO, c->id, "timer unhold: still held, the bot "
+			 "speaks");
+		call_output_run(c);
+		break;
 	case CALL_LEAVING:
 		log_line(LOG_WARN, c->id, "timer after_hangup: the bot is not "
 			 "done yet and is ended");
@@ -258,6 +263,19 @@ void call_answer(struct call *c)
 		timer_start(&c->duration, c->e->config->call_duration);
 }
 
+/* Case O4: we have offered, and the ACK says nothing. */
+static void unanswered(struct call *c)
+{
+	const struct leg_reason why = {
+		488, "No answer to our offer in the ACK",
+	};
+
+	log_line(LOG_INFO, c->id, "the ACK has no answer to our offer");
+	leg_end(c->leg, &why);
+	c->leg = NULL;
+	call_leave(c, BY_NODE, "botHangup", false);
+}
+
 static void acked(struct call *c, const struct leg_event *ev)
 {
 	struct event out;
@@ -267,15 +285,7 @@ static void acked(struct call *c, const struct leg_event *ev)
 	timer_stop(&c->phase);
 	if (c->answer_due) {
 		if (!ev->offer) {
-			const struct leg_reason why = {
-				488, "No answer to our offer in the ACK",
-			};
-
-			log_line(LOG_INFO, c->id, "the ACK has no answer to "
-				 "our offer");
-			leg_end(c->leg, &why);
-			c->leg = NULL;
-			call_leave(c, BY_NODE, "botHangup", false);
+			unanswered(c);
 			return;
 		}
 		call_media_remote(c, ev->offer, true);
@@ -314,6 +324,39 @@ static void offered(struct call *c, const struct leg_event *ev)
 	else
 		leg_accept(c->leg, answer);
 	offer_unref(answer);
+}
+
+/*
+ * Case R17: a peer that was to transfer the customer holds us, and nobody
+ * would hear the bot. It is asked to let go; until it does, but for timer
+ * unhold at most, speech waits (call_output.c).
+ */
+static bool held(const struct call *c)
+{
+	return c->remote && !(c->remote->dir & DIR_RECVONLY);
+}
+
+static void unhold(struct call *c)
+{
+	struct offer *home;
+
+	if (c->state != CALL_UP || c->leg_over || c->pending || !held(c))
+		return;
+	home = call_media_home(c);
+	if (home && !call_media_send(c, home)) {
+		log_line(LOG_INFO, c->id, "held after a REFER: asked to let "
+			 "go");
+		timer_start(&c->phase, engine_timer(c->e, TIMER_UNHOLD));
+	}
+	offer_unref(home);
+}
+
+static void check_unheld(struct call *c)
+{
+	if (c->state != CALL_UP || !timer_running(&c->phase) || held(c))
+		return;
+	timer_stop(&c->phase);
+	call_output_run(c);
 }
 
 static void go_home(struct call *c)
@@ -356,7 +399,6 @@ void call_on_leg(struct leg *leg, const struct leg_event *ev, void *arg)
 {
 	struct call *c = arg;
 
-	(void)leg;
 	switch (ev->type) {
 	case LEG_ACKED:
 		acked(c, ev);
@@ -379,11 +421,17 @@ void call_on_leg(struct leg *leg, const struct leg_event *ev, void *arg)
 		return;
 	if (ev->type == LEG_OFFER) {
 		offered(c, ev);
+	} else if (ev->type == LEG_OFFER_ACKED && !ev->offer) {
+		unanswered(c);
+		return;
 	} else if (ev->type == LEG_OFFER_ACKED) {
 		call_media_remote(c, ev->offer, true);
+	} else if (ev->type == LEG_REQUEST) {
+		leg_reply(leg, ev->id, 480);
 	} else if (ev->type == LEG_OFFER_DONE) {
 		came_late(c, ev);
 	}
+	check_unheld(c);
 }
 
 /* the transfer is over */
@@ -452,6 +500,8 @@ void call_transfer_done(struct call *c, struct transfer *t)
 	if (c->state < CALL_LEAVING) {
 		after_transfer(c, t, o);
 		go_home(c);
+		if (!o->success && transfer_referred(t))
+			unhold(c);
 	}
 	transfer_free(t);
 }

@@ -10,45 +10,6 @@
 
 #include "engine_i.h"
 
-static enum media_dir mirror(enum media_dir d)
-{
-	return (enum media_dir)((d & 1) << 1 | (d & 2) >> 1);
-}
-
-/* The same description with another direction. */
-static struct offer *with_dir(struct offer *o, enum media_dir dir)
-{
-	struct offer *n;
-
-	if (o->dir == dir)
-		return offer_ref(o);
-
-	n = offer_new(o->count);
-	if (!n)
-		return offer_ref(o);
-
-	memcpy(n->addr, o->addr, sizeof(n->addr));
-	n->port = o->port;
-	n->dir = dir;
-	n->secure = o->secure;
-	for (unsigned i = 0; i < o->count; i++) {
-		n->codecs[i] = o->codecs[i];
-		n->codecs[i].fmtp = o->codecs[i].fmtp
-			? strdup(o->codecs[i].fmtp) : NULL;
-	}
-	if (o->body) {
-		n->body = malloc(o->len + 1);
-		if (!n->body) {
-			offer_unref(n);
-			return offer_ref(o);
-		}
-		memcpy(n->body, o->body, o->len);
-		n->body[o->len] = '\0';
-		n->len = o->len;
-	}
-	return n;
-}
-
 /*
  * Keeps the customer's description with the direction the customer wishes: an
  * answer cannot ask for more than our offer allowed, so what that ruled out
@@ -57,17 +18,14 @@ static struct offer *with_dir(struct offer *o, enum media_dir dir)
  */
 void call_media_remote(struct call *c, struct offer *o, bool is_answer)
 {
-	enum media_dir before;
 	struct offer *wish;
 
 	if (!o)
 		return;
 
-	before = c->remote ? c->remote->dir : DIR_SENDRECV;
-	wish = is_answer && c->sent
-		? with_dir(o, (enum media_dir)(o->dir |
-				(before & ~mirror(c->sent->dir))))
-		: offer_ref(o);
+	wish = is_answer ? offer_wish(o, c->sent, call_media_is_home(c)
+				      ? NULL : c->remote)
+			 : offer_ref(o);
 	offer_unref(c->remote);
 	c->remote = wish;
 }

@@ -155,10 +155,12 @@ static void carry_out(struct call *c, struct output *o)
 	free(o);
 }
 
-/* Speech has to wait for the customer's ACK: nobody could hear it. */
+/* Nobody could hear it: speech has to wait for the customer's ACK, and, in the
+ * time of unhold, for a customer who holds us. */
 static bool must_wait(const struct call *c)
 {
-	return c->out->a->type == ACT_SAY && c->state != CALL_UP;
+	return c->out->a->type == ACT_SAY &&
+		(c->state != CALL_UP || timer_running(&c->phase));
 }
 
 void call_output_run(struct call *c)

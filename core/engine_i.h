@@ -102,7 +102,8 @@ struct call {
 	bool hangup_queued, answer_queued;
 	struct task out_task;
 	struct task sweep;
-	struct timer phase;		/* ringing, ACK, after_hangup     */
+	struct timer phase;		/* ringing, ACK, unhold,
+					   after_hangup                   */
 	struct timer linger;		/* refer_bye                      */
 	struct timer duration;		/* limits.call_duration           */
 

@@ -71,6 +71,21 @@ int leg_credentials(struct leg *leg, const struct credentials *cr)
 	return leg->ops->credentials(leg, cr);
 }
 
+void leg_pass(struct leg *leg, bool on)
+{
+	leg->ops->pass(leg, on);
+}
+
+int leg_request(struct leg *leg, const struct leg_message *m)
+{
+	return leg->ops->request(leg, m);
+}
+
+int leg_reply(struct leg *leg, unsigned id, int status)
+{
+	return leg->ops->reply(leg, id, status);
+}
+
 void leg_end(struct leg *leg, const struct leg_reason *reason)
 {
 	if (!leg)

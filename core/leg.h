@@ -45,7 +45,8 @@ enum leg_event_type {
 	LEG_OFFER,	/**< re-INVITE or UPDATE: offer, or NULL if it has
 			     none; to be answered by leg_accept/leg_refuse   */
 	LEG_OFFER_ACKED,/**< ACK to our answer of an offerless re-INVITE, with
-			     the peer's answer, or NULL if it sent none      */
+			     the peer's answer, or NULL if it sent none; also
+			     its answer to a refresh of the leg's own        */
 	LEG_OFFER_DONE,	/**< answer to leg_offer(): status, offer            */
 	LEG_REFER_SENT,	/**< a leg_refer() that had to wait, or was answered
 			     491, goes out now                               */
@@ -56,6 +57,10 @@ enum leg_event_type {
 	LEG_TEXT,	/**< MESSAGE: text, len                              */
 	LEG_ENDED,	/**< the dialog is over: cause. NOTIFY and REFER_DONE
 			     may still follow until leg_end()                */
+	LEG_REQUEST,	/**< INFO or MESSAGE, while leg_pass() is on: id,
+			     method, mime, text, len; to be answered by
+			     leg_reply()                                     */
+	LEG_REQUEST_DONE,/**< answer to leg_request(): id, status, cause     */
 };
 
 /** Why a leg was rejected without a status, or ended. */
@@ -86,6 +91,9 @@ struct leg_event {
 	const char *const *contacts;	/**< LEG_REJECTED with 3xx: URIs to
 				     call instead, best first             */
 	unsigned contact_count;
+	unsigned id;		/**< LEG_REQUEST and its answer             */
+	const char *method;	/**< LEG_REQUEST: "INFO" or "MESSAGE"       */
+	const char *mime;	/**< LEG_REQUEST: Content-Type, or NULL     */
 };
 
 typedef void (leg_h)(struct leg *leg, const struct leg_event *ev, void *arg);
@@ -158,6 +166,18 @@ struct leg_refer {
 	unsigned header_count;
 };
 
+/** An INFO or MESSAGE to send on an established leg. All borrowed. */
+struct leg_message {
+	unsigned id;			/**< comes back with the answer   */
+	const char *method;		/**< "INFO" or "MESSAGE"          */
+	const char *mime;		/**< Content-Type, or NULL        */
+	const char *text;
+	size_t len;
+};
+
+/** Requests of a peer that may wait for leg_reply() on one leg. */
+#define LEG_REQUESTS_MAX 8
+
 /** Why we end a leg: RFC 3326 Reason, in CANCEL and BYE. */
 struct leg_reason {
 	int cause;		/**< protocol SIP                        */
@@ -177,6 +197,9 @@ struct leg_ops {
 	void (*withdraw_refer)(struct leg *leg);
 	void (*end)(struct leg *leg, const struct leg_reason *reason);
 	int (*credentials)(struct leg *leg, const struct credentials *cr);
+	void (*pass)(struct leg *leg, bool on);
+	int (*request)(struct leg *leg, const struct leg_message *m);
+	int (*reply)(struct leg *leg, unsigned id, int status);
 };
 
 /** What the engine implements for inbound calls. */
@@ -280,6 +303,20 @@ void leg_withdraw_refer(struct leg *leg);
  * is the request's answer, with LEG_CAUSE_UNAUTHORIZED. 0, or UV_ENOMEM.
  */
 int leg_credentials(struct leg *leg, const struct credentials *cr);
+
+/**
+ * Whether INFO and MESSAGE are reported as LEG_REQUEST, whatever they carry,
+ * and no longer understood here (the keys of an INFO are still told as
+ * LEG_DIGIT before). Off, which it is at first, answers those that wait, and
+ * the answers to leg_request() are of no interest any more.
+ */
+void leg_pass(struct leg *leg, bool on);
+
+/** Established: INFO or MESSAGE; answered by LEG_REQUEST_DONE. */
+int leg_request(struct leg *leg, const struct leg_message *m);
+
+/** Answers a LEG_REQUEST. UV_ENOTCONN: it waits no longer. */
+int leg_reply(struct leg *leg, unsigned id, int status);
 
 /** Gives the leg up, in any state; see above. NULL is allowed for both. */
 void leg_end(struct leg *leg, const struct leg_reason *reason);

@@ -50,6 +50,84 @@ void offer_set(struct offer **to, struct offer *o)
 	*to = o;
 }
 
+enum media_dir dir_mirror(enum media_dir d)
+{
+	return (enum media_dir)((d & 1) << 1 | (d & 2) >> 1);
+}
+
+static bool copy_codecs(struct offer *to, const struct offer *from)
+{
+	for (unsigned i = 0; i < from->count; i++) {
+		to->codecs[i] = from->codecs[i];
+		to->codecs[i].fmtp = NULL;
+	}
+	for (unsigned i = 0; i < from->count; i++) {
+		if (!from->codecs[i].fmtp)
+			continue;
+		to->codecs[i].fmtp = strdup(from->codecs[i].fmtp);
+		if (!to->codecs[i].fmtp)
+			return false;
+	}
+	return true;
+}
+
+static bool copy_body(struct offer *to, const struct offer *from)
+{
+	if (!from->body)
+		return true;
+	to->body = malloc(from->len + 1);
+	if (!to->body)
+		return false;
+	memcpy(to->body, from->body, from->len);
+	to->body[from->len] = '\0';
+	to->len = from->len;
+	return true;
+}
+
+struct offer *offer_with_dir(struct offer *o, enum media_dir dir)
+{
+	struct offer *n;
+
+	if (o->dir == dir)
+		return offer_ref(o);
+
+	n = offer_new(o->count);
+	if (!n)
+		return offer_ref(o);
+	memcpy(n->addr, o->addr, sizeof(n->addr));
+	n->port = o->port;
+	n->dir = dir;
+	n->secure = o->secure;
+	n->origin = o->origin;
+	n->rest = o->rest;
+	if (copy_codecs(n, o) && copy_body(n, o))
+		return n;
+	offer_unref(n);
+	return offer_ref(o);
+}
+
+struct offer *offer_wish(struct offer *answer, const struct offer *offered,
+			 const struct offer *before)
+{
+	unsigned unsaid = offered ?
+		DIR_SENDRECV & ~(unsigned)dir_mirror(offered->dir) : 0;
+
+	if (before)
+		unsaid &= before->dir;
+	return offer_with_dir(answer, (enum media_dir)(answer->dir | unsaid));
+}
+
+bool offer_same(const struct offer *a, const struct offer *b)
+{
+	if (!a || !b)
+		return false;
+	if (a->origin && b->origin)
+		return a->origin == b->origin ||
+			(a->rest == b->rest && a->dir == b->dir);
+	return a->len == b->len && a->body && b->body && a->dir == b->dir &&
+		a->port == b->port && !memcmp(a->body, b->body, a->len);
+}
+
 bool codec_is(const struct codec *a, const struct codec *b)
 {
 	return a->rate == b->rate && a->channels == b->channels &&

@@ -36,6 +36,8 @@ struct offer {
 	bool secure;		/**< SAVP: needs SRTP                     */
 	unsigned count;		/**< codecs, telephone-event included     */
 	struct codec *codecs;	/**< owned                                */
+	uint64_t origin;	/**< of o=, equal for the same version; 0 none */
+	uint64_t rest;		/**< of all its other lines               */
 	char *body;		/**< SDP as received; NULL: node's own    */
 	size_t len;
 };
@@ -49,6 +51,30 @@ void offer_unref(struct offer *o);	/**< NULL is allowed */
 
 /** Puts `o` (may be NULL) in the place of `*to`. */
 void offer_set(struct offer **to, struct offer *o);
+
+/** A direction as the other party sees it. */
+enum media_dir dir_mirror(enum media_dir d);
+
+/**
+ * `o` with another direction, or a reference to `o` if it has that one
+ * already (or memory is short). The caller's to offer_unref().
+ */
+struct offer *offer_with_dir(struct offer *o, enum media_dir dir);
+
+/**
+ * `answer` with the direction its writer wishes: an answer cannot ask for more
+ * than `offered` allowed (RFC 3264 6.1), so what that ruled out is as in
+ * `before`, its last description, or if that is NULL counts as wished. Like
+ * offer_with_dir().
+ */
+struct offer *offer_wish(struct offer *answer, const struct offer *offered,
+			 const struct offer *before);
+
+/**
+ * Whether one party's description says nothing new after another of its own:
+ * the same version in o=, or the same text but for o= (case O7).
+ */
+bool offer_same(const struct offer *a, const struct offer *b);
 
 /** The same codec: name, rate and channels, whatever its payload number. */
 bool codec_is(const struct codec *a, const struct codec *b);

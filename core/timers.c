@@ -31,7 +31,7 @@ const struct timer_row timer_table[TIMERS] = {
 		"the first sign of life, even 100, from an agent's side" },
 	[TIMER_JOIN] = { "join", SECONDS(8), true,
 		"each re-INVITE that joins the parties or brings one back" },
-	[TIMER_UNHOLD] = { "unhold", SECONDS(5), false,
+	[TIMER_UNHOLD] = { "unhold", SECONDS(5), true,
 		"speech towards a customer who holds us after a REFER" },
 	[TIMER_RINGING] = { "ringing", SECONDS(60), true,
 		"a bot that lets the customer's call ring, then 480" },

@@ -612,6 +612,11 @@ bool transfer_joined(const struct transfer *t)
 	return t->state >= TR_JOIN && t->state < TR_OVER;
 }
 
+bool transfer_referred(const struct transfer *t)
+{
+	return t->referred;
+}
+
 bool transfer_continues(const struct transfer *t)
 {
 	return t->sw->continue_call;

@@ -57,6 +57,9 @@ bool transfer_lost_customer(const struct transfer *t);
 bool transfer_joined(const struct transfer *t);
 bool transfer_continues(const struct transfer *t);
 
+/** A REFER was sent, whatever came of it. */
+bool transfer_referred(const struct transfer *t);
+
 /** For call.get. New reference. */
 json_t *transfer_describe(const struct transfer *t);
 

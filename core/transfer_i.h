@@ -8,6 +8,7 @@
 #include "bot.h"
 #include "engine_i.h"
 #include "reason.h"
+#include "talk.h"
 #include "uri.h"
 
 enum transfer_state {
@@ -23,7 +24,8 @@ enum transfer_state {
 	TR_DIAL,	/* attempts run; their timers                     */
 	TR_JOIN,	/* re-INVITE to the customer; timer join          */
 	TR_REJOIN,	/* re-INVITE to the agent; timer join             */
-	TR_TALK,	/* joined: no timer but call_duration             */
+	TR_TALK,	/* joined: no timer but call_duration, and join for
+			   what one carries to the other                  */
 	TR_UNJOIN,	/* agent left during TR_JOIN: its answer awaited  */
 	TR_RETURN,	/* re-INVITE back to the node; timer join         */
 	TR_OVER,
@@ -176,11 +178,5 @@ void bridge_enter(struct transfer *t, enum transfer_state from);
 bool bridge_customer(struct transfer *t, const struct leg_event *ev);
 void bridge_expire(struct transfer *t);
 void bridge_close(struct transfer *t);
-
-/* talk.c: what the parties' legs report while they talk */
-void talk_agent(struct transfer *t, const struct leg_event *ev);
-bool talk_customer(struct transfer *t, const struct leg_event *ev);
-/** One of the legs is over: ends what was being carried between them. */
-void talk_close(struct transfer *t, const struct leg *leaves);
 
 #endif

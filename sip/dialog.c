@@ -90,6 +90,7 @@ static void destroy(void *arg)
 		nta_incoming_destroy(l->irq);
 	if (l->peer)
 		nta_incoming_destroy(l->peer);
+	pass_drop(l);
 	if (l->refer)
 		nta_outgoing_destroy(l->refer);
 	if (l->invite)
@@ -369,6 +370,7 @@ static void end(struct leg *leg, const struct leg_reason *reason)
 	keep_reason(l, reason);
 	timer_stop(&l->timer);
 	session_timer_stop(l);
+	pass_drop(l);
 	refer_drop(l);
 	reinvite_drop(l);
 	old = dialog_step(l, E_END);
@@ -407,6 +409,9 @@ static const struct leg_ops ops = {
 	.withdraw_refer = refer_withdraw,
 	.end = end,
 	.credentials = credentials,
+	.pass = pass_set,
+	.request = pass_request,
+	.reply = pass_reply,
 };
 
 /* requests of the peer */
@@ -423,6 +428,7 @@ static int bye(struct sip_leg *l, nta_incoming_t *irq)
 
 	/* RFC 3261 15.1.2: requests under way are answered too. */
 	reinvite_drop(l);
+	pass_drop(l);
 	if (l->state == D_RING)
 		invite_in_drop(l, SIP_487_REQUEST_TERMINATED);
 	if (l->state == D_WAIT || l->state == D_DROP) {

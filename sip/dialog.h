@@ -89,6 +89,9 @@ struct sip_leg {
 	bool refer_waits;	/**< and not sent: LEG_REFER_SENT is due   */
 	uint32_t refer_id;	/**< CSeq of the REFER sent last, 0 none   */
 	uint32_t refer_old[REFERS_KEPT];
+	struct pass *passes;	/**< INFO and MESSAGE under way            */
+	unsigned pass_id;	/**< of the peer's last one                */
+	bool passing;		/**< leg_pass() is on                      */
 	unsigned offer_tries;	/**< 491s to our re-INVITE                 */
 	unsigned refer_tries;	/**< and to our REFER                      */
 	struct timer timer;	/**< D_RING: until 100 is due; then 491
@@ -202,6 +205,14 @@ int refer_notify(struct sip_leg *l, nta_incoming_t *irq, const sip_t *sip);
 /* prack.c */
 /** A 1xx to our INVITE: PRACKed if it must be; false: it is a copy. */
 bool prack(struct sip_leg *l, const sip_t *sip);
+
+/* pass.c */
+void pass_set(struct leg *leg, bool on);
+int pass_recv(struct sip_leg *l, nta_incoming_t *irq, const sip_t *sip);
+int pass_request(struct leg *leg, const struct leg_message *m);
+int pass_reply(struct leg *leg, unsigned id, int status);
+/** The leg is over: the peer's are answered, ours forgotten. */
+void pass_drop(struct sip_leg *l);
 
 /* message.c */
 int message_info(struct sip_leg *l, nta_incoming_t *irq, const sip_t *sip);

@@ -34,6 +34,24 @@ static bool type_is(const sip_t *sip, const char *type)
 		!strcasecmp(sip->sip_content_type->c_type, type);
 }
 
+/* The key of an INFO that is passed on, for the event stream. */
+static void tell_digit(struct sip_leg *l, const sip_t *sip)
+{
+	const sip_payload_t *body = sip->sip_payload;
+	const bool relay = type_is(sip, "application/dtmf-relay");
+	char digit[2] = "";
+	const struct leg_event ev = {
+		.type = LEG_DIGIT, .text = digit, .len = 1,
+	};
+
+	if (!body || !body->pl_len || sip->sip_content_encoding ||
+	    (!relay && !type_is(sip, "application/dtmf")))
+		return;
+	digit[0] = text_digit(body->pl_data, body->pl_len, relay);
+	if (digit[0])
+		dialog_tell(l, &ev);
+}
+
 int message_info(struct sip_leg *l, nta_incoming_t *irq, const sip_t *sip)
 {
 	static const char accept[] =
@@ -43,6 +61,10 @@ int message_info(struct sip_leg *l, nta_incoming_t *irq, const sip_t *sip)
 	char digit[2] = "";
 	bool relay;
 
+	if (l->passing) {
+		tell_digit(l, sip);
+		return pass_recv(l, irq, sip);
+	}
 	if (!body || !body->pl_len)
 		return 200;	/* a sign of life */
 
@@ -70,6 +92,8 @@ int message_text(struct sip_leg *l, nta_incoming_t *irq, const sip_t *sip)
 	struct leg_event ev = { .type = LEG_TEXT };
 	char *text;
 
+	if (l->passing)
+		return pass_recv(l, irq, sip);
 	if (sip->sip_content_encoding ||
 	    (body && body->pl_len && !type_is(sip, "text/plain")))
 		return unsupported(irq, "text/plain");

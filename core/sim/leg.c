@@ -43,10 +43,29 @@ static struct offer *plain(const char *addr, uint16_t port,
 	return o;
 }
 
-static struct offer *sdp_of(const struct sim_leg *l, enum media_dir dir)
+/* What the peer says now: a new version if it is another than before. */
+static struct offer *say(struct sim_leg *l, uint16_t port, enum media_dir dir)
 {
-	return plain(l->inbound ? "127.0.0.1" : "127.0.0.2",
-		     (uint16_t)(10000 + 2 * l->id), dir);
+	struct offer *o = plain(l->inbound ? "127.0.0.1" : "127.0.0.2", port,
+				dir);
+
+	if (port != l->said_port || dir != l->said_dir)
+		l->version++;
+	l->said_port = port;
+	l->said_dir = dir;
+	o->origin = (uint64_t)l->id << 32 | l->version;
+	o->rest = (uint64_t)port << 8 | dir;
+	return o;
+}
+
+static struct offer *sdp_of(struct sim_leg *l, enum media_dir dir)
+{
+	return say(l, (uint16_t)(10000 + 2 * l->id), dir);
+}
+
+static struct offer *elsewhere(struct sim_leg *l, enum media_dir dir)
+{
+	return say(l, (uint16_t)(11000 + 2 * l->id), dir);
 }
 
 static enum media_dir answer_dir(const struct sim_leg *l)
@@ -215,12 +234,49 @@ static int v_credentials(struct leg *leg, const struct credentials *cr)
 	return 0;
 }
 
+static void v_pass(struct leg *leg, bool on)
+{
+	struct sim_leg *l = of(leg);
+
+	l->passing = on;
+	if (on)
+		return;
+	if (l->waiting)
+		l->replied = 480;
+	l->waiting = l->requests = 0;
+}
+
+static int v_request(struct leg *leg, const struct leg_message *m)
+{
+	struct sim_leg *l = of(leg);
+
+	if (l->state != SIM_UP)
+		return UV_ENOTCONN;
+	l->requests++;
+	l->request_id = m->id;
+	snprintf(l->request, sizeof(l->request), "%s %s %.*s", m->method,
+		 m->mime ? m->mime : "-", (int)m->len, m->text ? m->text : "");
+	return 0;
+}
+
+static int v_reply(struct leg *leg, unsigned id, int status)
+{
+	struct sim_leg *l = of(leg);
+
+	if (!l->waiting || !id || id > l->asked)
+		return UV_ENOTCONN;
+	l->waiting--;
+	l->replied = status;
+	return 0;
+}
+
 static const struct leg_ops ops = {
 	.ring = v_ring, .answer = v_answer, .reject = v_reject,
 	.offer = v_offer, .accept = v_accept, .refuse = v_refuse,
 	.refer = v_refer, .withdraw_offer = v_withdraw_offer,
 	.withdraw_refer = v_withdraw_refer, .end = v_end,
-	.credentials = v_credentials,
+	.credentials = v_credentials, .pass = v_pass, .request = v_request,
+	.reply = v_reply,
 };
 
 static struct sim_leg *add(struct sim *s, bool inbound)
@@ -474,10 +530,7 @@ void sim_offer_done(struct sim_leg *l, int status)
 
 void sim_offer_differs(struct sim_leg *l)
 {
-	struct offer *o = sdp_of(l, answer_dir(l));
-
-	o->port = (uint16_t)(o->port + 1000);
-	offer_done(l, 200, o);
+	offer_done(l, 200, elsewhere(l, answer_dir(l)));
 }
 
 void sim_offer_holds(struct sim_leg *l)
@@ -513,9 +566,9 @@ void sim_offer_ack(struct sim_leg *l, enum sim_answer answer)
 	if (l->state != SIM_UP || !l->answer_due)
 		return;
 	l->answer_due = false;
-	o = answer == SIM_NO_ANSWER ? NULL : sdp_of(l, answer_dir(l));
-	if (answer == SIM_OTHER_PORT)
-		o->port = (uint16_t)(o->port + 1000);
+	o = answer == SIM_NO_ANSWER ? NULL :
+		answer == SIM_OTHER_PORT ? elsewhere(l, answer_dir(l))
+					 : sdp_of(l, answer_dir(l));
 	tell(l, &(struct leg_event) { .type = LEG_OFFER_ACKED, .offer = o });
 	offer_unref(o);
 }
@@ -563,4 +616,59 @@ void sim_digit(struct sim_leg *l, char digit)
 	if (l->state == SIM_UP)
 		tell(l, &(struct leg_event) {
 			.type = LEG_DIGIT, .text = text, .len = 1 });
+}
+
+void sim_request(struct sim_leg *l, const char *method, const char *mime,
+		 const char *text)
+{
+	if (l->state != SIM_UP || l->waiting == LEG_REQUESTS_MAX)
+		return;
+	if (!l->passing) {
+		if (!strcmp(method, "MESSAGE"))
+			sim_text(l, text);
+		return;
+	}
+	l->waiting++;
+	tell(l, &(struct leg_event) {
+		.type = LEG_REQUEST, .id = ++l->asked, .method = method,
+		.mime = mime, .text = text, .len = strlen(text) });
+}
+
+void sim_request_done(struct sim_leg *l, int status)
+{
+	if (l->state != SIM_UP || !l->requests)
+		return;
+	l->requests--;
+	tell(l, &(struct leg_event) {
+		.type = LEG_REQUEST_DONE, .id = l->request_id,
+		.status = status });
+}
+
+void sim_expire(struct sim_leg *l)
+{
+	if (l->state != SIM_UP)
+		return;
+	l->state = SIM_OVER;
+	tell(l, &(struct leg_event) {
+		.type = LEG_ENDED, .cause = LEG_CAUSE_EXPIRED });
+}
+
+void sim_refreshed(struct sim_leg *l, int status, enum sim_answer answer)
+{
+	struct offer *o;
+
+	if (l->state != SIM_UP || l->offering || l->offered || l->answer_due)
+		return;
+	if (status == 481 || status == 408) {
+		l->state = SIM_OVER;
+		tell(l, &(struct leg_event) {
+			.type = LEG_ENDED, .cause = LEG_CAUSE_DEAD });
+		return;
+	}
+	if (answer == SIM_NO_ANSWER)
+		return;		/* by UPDATE: nobody is told */
+	o = answer == SIM_OTHER_PORT ? elsewhere(l, answer_dir(l))
+				     : sdp_of(l, answer_dir(l));
+	tell(l, &(struct leg_event) { .type = LEG_OFFER_ACKED, .offer = o });
+	offer_unref(o);
 }

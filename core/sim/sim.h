@@ -52,6 +52,16 @@ struct sim_leg {
 	char username[64];	/**< of its credentials, "" = none       */
 	int refused;		/**< status of leg_refuse()              */
 	int id;			/**< 1, 2, ... in order of creation      */
+	uint16_t said_port;	/**< of its last SDP                     */
+	enum media_dir said_dir;
+	unsigned version;	/**< of its o=                           */
+	bool passing;		/**< leg_pass() is on                    */
+	unsigned asked;		/**< requests of the peer's so far       */
+	unsigned waiting;	/**< and how many wait for leg_reply()   */
+	int replied;		/**< status of the last leg_reply()      */
+	unsigned requests;	/**< of the engine's, not answered yet   */
+	unsigned request_id;	/**< of the last of them                 */
+	char request[128];	/**< "METHOD mime text" of it            */
 };
 
 struct sim *sim_new(struct loop *loop);
@@ -110,5 +120,14 @@ void sim_refer_done(struct sim_leg *l, int status, bool no_sub);
 void sim_notify(struct sim_leg *l, int status, bool terminated);
 void sim_text(struct sim_leg *l, const char *text);
 void sim_digit(struct sim_leg *l, char digit);
+/** INFO or MESSAGE; without leg_pass() only what the leg itself knows. */
+void sim_request(struct sim_leg *l, const char *method, const char *mime,
+		 const char *text);
+/** To the engine's last one. */
+void sim_request_done(struct sim_leg *l, int status);
+/** A refresh of the leg's own: 481 or 408 ends it, else what the peer says. */
+void sim_refreshed(struct sim_leg *l, int status, enum sim_answer answer);
+/** The session timer has run out. */
+void sim_expire(struct sim_leg *l);
 
 #endif

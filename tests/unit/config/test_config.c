@@ -419,9 +419,10 @@ static void what_is_refused(void **state)
 	{ "{'control': {'listen': ['unix:0123456789012345678901234567890123456"
 	  "78901234567890123456789012345678901234567890123456789012345678901234"
 	  "567890']}}", "is longer than the path of a socket may be" },
-	{ "{'timers': {'unhold': 6}}", "timers.unhold: " LATER },
-	{ "{'timers': {'session_expires': '10m'}}",
-		"timers.session_expires: " LATER },
+	{ "{'timers': {'unhold': 'soon'}}", "timers.unhold: " },
+	{ "{'timers': {'session_expires': 0}}", "timers.session_expires: " },
+	{ "{'timers': {'session_expires': '2d'}}",
+		"timers.session_expires: " },
 	{ "{'log': {'file': ''}}", "log.file: must be a path" },
 	/* dangling names */
 	{ "{'default_bot': 'suport', 'bots': {'support': 'x'}}",
