@@ -380,7 +380,7 @@ static void came_late(struct call *c, const struct leg_event *ev)
 	call_media_done(c, ev);
 	if (!was_home || !leg_refuses(ev))
 		go_home(c);
-	else if (!c->transfer && !leg_is_dead(ev))
+	else if (!c->transfer && !leg_is_dead(ev) && !call_media_is_home(c))
 		call_hangup(c, BY_NODE, "the customer cannot be brought "
 			    "back");
 }

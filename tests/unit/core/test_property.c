@@ -1,7 +1,7 @@
 /*
  * Property: over random schedules of what peers, timers, the bot and control
- * clients do, each transfer ends exactly once within its bound, and afterwards
- * nothing is left. TANDEM_SEED=n plays one schedule, TANDEM_SCHEDULES=n many.
+ * clients do, each transfer ends exactly once within its bound, every peer
+ * gets an answer, and afterwards nothing is left.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,81 +11,170 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "schedules.h"
 #include "world.h"
 
-#define SCHEDULES 20000
+#define SCHEDULES 100000
 #define STEPS_MAX 40
 /* timer transfer + join, return, grace and last events, and a step's wait */
 #define BOUND_MS ((300 + 8 + 8 + 1 + 10) * 1000)
 
-static uint64_t seed_state;
-static unsigned long transfers;
+/** A step: what, and three numbers that it may make use of. */
+struct step {
+	const struct verb *verb;
+	unsigned a, b, c;
+	bool turn;		/* else the next one is in the same turn  */
+};
 
-static uint64_t roll(uint64_t n)
+struct verb {
+	const char *name;
+	void (*h)(struct sim_leg *l, const struct step *s);
+	unsigned weight;
+};
+
+struct schedule {
+	bool ringing, ack, talk, keep;
+	unsigned count;
+	struct step step[STEPS_MAX];
+};
+
+/* what peers do */
+
+static int code(const int *codes, unsigned n, unsigned i)
 {
-	/* a plain LCG: the schedule of a seed never changes */
-	seed_state = seed_state * UINT64_C(6364136223846793005) +
-		UINT64_C(1442695040888963407);
-	return (seed_state >> 33) % n;
+	return codes[i % n];
 }
 
-static int status_of(const int *codes, unsigned n)
+#define CODE(list, i) code(list, sizeof(list) / sizeof((list)[0]), i)
+
+static void ack(struct sim_leg *l, const struct step *s)
 {
-	return codes[roll(n)];
+	(void)s;
+	sim_ack(l);
 }
 
-static void customer_step(void)
+static void bye(struct sim_leg *l, const struct step *s)
 {
-	static const int offers[] = { 200, 200, 200, 488, 500, 408, 481 };
-	static const int refers[] = { 200, 202, 202, 403, 408, 481, 0 };
-	static const int notes[] = { 100, 180, 200, 486, 603, 0 };
-	struct sim_leg *c = w.customer;
-
-	if (!sim_has(w.sim, c))
-		return;
-	switch (roll(11)) {
-	case 0: sim_ack(c); break;
-	case 1: sim_bye(c); break;
-	case 2: sim_offer_done(c, status_of(offers, 7)); break;
-	case 3: sim_offer_differs(c); break;
-	case 4: sim_refer_done(c, status_of(refers, 7), roll(4) == 0); break;
-	case 5: sim_notify(c, status_of(notes, 6), roll(2)); break;
-	case 6: sim_reinvite(c, (enum media_dir)roll(4)); break;
-	case 7: sim_text(c, "text"); break;
-	case 8: sim_reinvite_empty(c); break;
-	case 9: sim_offer_ack(c, (enum sim_answer)roll(3)); break;
-	default: sim_digit(c, '1'); break;
-	}
+	(void)s;
+	sim_bye(l);
 }
 
-static void agent_step(void)
+static void offer_done(struct sim_leg *l, const struct step *s)
 {
-	static const int finals[] = { 486, 603, 480, 503, 404, 302 };
-	static const int offers[] = { 200, 200, 488, 481 };
-	struct sim_leg *a = sim_dialled(w.sim, (unsigned)roll(3));
+	static const int codes[] = { 200, 200, 200, 488, 500, 408, 481 };
 
-	if (!a)
-		a = world_agent(&w);
-	if (!a)
-		return;
-	switch (roll(12)) {
-	case 10: sim_redirect(a, "sip:2001@127.0.0.2:5070"); break;
-	case 11: sim_unavailable(a, (int)roll(3)); break;
-	case 0: sim_progress(a, 100); break;
-	case 1: sim_progress(a, roll(2) ? 180 : 183); break;
-	case 2: sim_answer(a); break;
-	case 3: sim_reject(a, status_of(finals, 6)); break;
-	case 4: sim_bye(a); break;
-	case 5: sim_offer_done(a, status_of(offers, 4)); break;
-	case 6: sim_offer_differs(a); break;
-	case 7: sim_reinvite_empty(a); break;
-	case 8: sim_offer_ack(a, (enum sim_answer)roll(3)); break;
-	default: sim_reinvite(a, (enum media_dir)roll(4)); break;
-	}
+	sim_offer_done(l, CODE(codes, s->a));
 }
+
+static void offer_other(struct sim_leg *l, const struct step *s)
+{
+	(void)s;
+	sim_offer_differs(l);
+}
+
+static void refer_done(struct sim_leg *l, const struct step *s)
+{
+	static const int codes[] = { 200, 202, 202, 403, 408, 481, 0 };
+
+	sim_refer_done(l, CODE(codes, s->a), s->b % 4 == 0);
+}
+
+static void notify(struct sim_leg *l, const struct step *s)
+{
+	static const int codes[] = { 100, 180, 200, 486, 603, 0 };
+
+	sim_notify(l, CODE(codes, s->a), s->b % 2);
+}
+
+static void reinvite(struct sim_leg *l, const struct step *s)
+{
+	sim_reinvite(l, (enum media_dir)(s->a % 4));
+}
+
+static void reinvite_empty(struct sim_leg *l, const struct step *s)
+{
+	(void)s;
+	sim_reinvite_empty(l);
+}
+
+static void offer_ack(struct sim_leg *l, const struct step *s)
+{
+	sim_offer_ack(l, (enum sim_answer)(s->a % 3));
+}
+
+static void text(struct sim_leg *l, const struct step *s)
+{
+	(void)s;
+	sim_request(l, "MESSAGE", "text/plain", "text");
+}
+
+static void digit(struct sim_leg *l, const struct step *s)
+{
+	(void)s;
+	sim_digit(l, '1');
+}
+
+static void info(struct sim_leg *l, const struct step *s)
+{
+	(void)s;
+	sim_request(l, "INFO", "text/x", "info");
+}
+
+static void info_done(struct sim_leg *l, const struct step *s)
+{
+	static const int codes[] = { 200, 200, 415, 408, 0 };
+
+	sim_request_done(l, CODE(codes, s->a));
+}
+
+static void refreshed(struct sim_leg *l, const struct step *s)
+{
+	static const int codes[] = { 200, 200, 200, 481, 408 };
+
+	sim_refreshed(l, CODE(codes, s->a), (enum sim_answer)(s->b % 3));
+}
+
+static void expire(struct sim_leg *l, const struct step *s)
+{
+	if (s->a % 4 == 0)
+		sim_expire(l);
+}
+
+static void progress(struct sim_leg *l, const struct step *s)
+{
+	static const int codes[] = { 100, 100, 180, 183 };
+
+	sim_progress(l, CODE(codes, s->a));
+}
+
+static void answer(struct sim_leg *l, const struct step *s)
+{
+	(void)s;
+	sim_answer(l);
+}
+
+static void reject(struct sim_leg *l, const struct step *s)
+{
+	static const int codes[] = { 486, 603, 480, 503, 404, 302 };
+
+	sim_reject(l, CODE(codes, s->a));
+}
+
+static void redirect(struct sim_leg *l, const struct step *s)
+{
+	(void)s;
+	sim_redirect(l, "sip:2001@127.0.0.2:5070");
+}
+
+static void unavailable(struct sim_leg *l, const struct step *s)
+{
+	sim_unavailable(l, (int)s->a % 3);
+}
+
+/* what we are asked to do, and time */
 
 /* Several destinations, in turn or together. */
-static void hunt(void)
+static void hunt(struct sim_leg *l, const struct step *s)
 {
 	static const char *const switches[] = {
 		"{'destinations':['1001','1002']}",
@@ -96,67 +185,196 @@ static void hunt(void)
 			"'continueCall':true}",
 	};
 
-	world_switch_json(&w, switches[roll(4)]);
+	(void)l;
+	if (world_the_call(&w))
+		world_switch_json(&w, switches[s->a % 4]);
 }
 
-static void own_step(void)
+static void cancel(struct sim_leg *l, const struct step *s)
+{
+	(void)l;
+	(void)s;
+	if (world_the_call(&w))
+		call_cancel(world_the_call(&w), BY_CONTROL);
+}
+
+static void do_switch(struct sim_leg *l, const struct step *s)
 {
 	static const char *const methods[] = { NULL, "refer", "bridge" };
 	static const char *const timeouts[] = { NULL, "1", "30" };
-	struct switch_fields f = {
-		.method = methods[roll(3)], .timeout = timeouts[roll(3)],
-		.keep = roll(2),
+	const struct switch_fields f = {
+		.method = methods[s->a % 3], .timeout = timeouts[s->b % 3],
+		.keep = s->c % 2,
 	};
-	struct call *c = world_the_call(&w);
+
+	(void)l;
+	if (world_the_call(&w))
+		world_switch(&w, &f);
+}
+
+static void act(struct action *a)
+{
 	struct action_error err;
 
-	if (!c)
-		return;
-	switch (roll(8)) {
-	case 0:
-	case 1:
-	case 2:
-		world_switch(&w, &f);
-		break;
-	case 6:
-		hunt();
-		break;
-	case 7:
-		call_cancel(c, BY_CONTROL);
-		break;
-	case 3:
-		call_act(c, BY_BOT, action_say("hello", 5, roll(2)), &err,
-			 NULL);
-		break;
-	case 4:
-		if (!roll(4))
-			call_act(c, BY_BOT, action_new(ACT_HANGUP), &err,
-				 NULL);
-		break;
-	default:
-		if (!roll(4))
-			call_hangup(c, BY_CONTROL, NULL);
-		break;
+	if (world_the_call(&w))
+		call_act(world_the_call(&w), BY_BOT, a, &err, NULL);
+	else
+		action_free(a);
+}
+
+static void say(struct sim_leg *l, const struct step *s)
+{
+	(void)l;
+	act(action_say("hello", 5, s->a % 2));
+}
+
+static void hang_up(struct sim_leg *l, const struct step *s)
+{
+	(void)l;
+	if (s->a % 4 == 0)
+		act(action_new(ACT_HANGUP));
+}
+
+static void control_hangup(struct sim_leg *l, const struct step *s)
+{
+	(void)l;
+	if (s->a % 4 == 0 && world_the_call(&w))
+		call_hangup(world_the_call(&w), BY_CONTROL, NULL);
+}
+
+static void wait_ms(struct sim_leg *l, const struct step *s)
+{
+	static const int waits[] = { 1, 100, 999, 2000, 6000, 31000, 70000 };
+
+	(void)l;
+	world_wait(&w, (uint64_t)CODE(waits, s->a));
+}
+
+static const struct verb customer[] = {
+	{ "ack", ack, 2 }, { "bye", bye, 2 }, { "answers", offer_done, 3 },
+	{ "answers_other", offer_other, 2 },
+	{ "refer_done", refer_done, 3 }, { "notify", notify, 3 },
+	{ "reinvite", reinvite, 3 }, { "reinvite_empty", reinvite_empty, 1 },
+	{ "offer_ack", offer_ack, 2 }, { "message", text, 2 },
+	{ "digit", digit, 1 }, { "info", info, 2 },
+	{ "info_done", info_done, 2 }, { "refreshed", refreshed, 1 },
+	{ "expires", expire, 1 }, { NULL, NULL, 0 },
+};
+
+static const struct verb agent[] = {
+	{ "progress", progress, 3 }, { "answer", answer, 3 },
+	{ "reject", reject, 2 }, { "bye", bye, 2 },
+	{ "answers", offer_done, 3 }, { "answers_other", offer_other, 2 },
+	{ "reinvite", reinvite, 3 }, { "reinvite_empty", reinvite_empty, 1 },
+	{ "offer_ack", offer_ack, 2 }, { "message", text, 1 },
+	{ "info", info, 2 }, { "info_done", info_done, 2 },
+	{ "refreshed", refreshed, 1 }, { "expires", expire, 1 },
+	{ "redirect", redirect, 1 }, { "unavailable", unavailable, 1 },
+	{ NULL, NULL, 0 },
+};
+
+static const struct verb own[] = {
+	{ "switch", do_switch, 4 }, { "say", say, 1 },
+	{ "hang_up", hang_up, 1 }, { "control_hangup", control_hangup, 1 },
+	{ "hunt", hunt, 2 }, { "cancel", cancel, 1 },
+	{ NULL, NULL, 0 },
+};
+
+static const struct verb clock_verb = { "wait", wait_ms, 1 };
+
+/* schedules */
+
+static bool among(const struct verb *v, const struct verb *table)
+{
+	for (; table->name; table++)
+		if (table == v)
+			return true;
+	return false;
+}
+
+static const struct verb *pick(uint64_t *s, const struct verb *table)
+{
+	unsigned all = 0, n;
+
+	for (const struct verb *v = table; v->name; v++)
+		all += v->weight;
+	n = (unsigned)schedule_roll(s, all);
+	while (n >= table->weight)
+		n -= (table++)->weight;
+	return table;
+}
+
+static void make(struct schedule *p, uint64_t seed)
+{
+	uint64_t s = schedule_start(seed);
+
+	p->ringing = !schedule_roll(&s, 4);
+	p->ack = schedule_roll(&s, 8);
+	/* Some begin with two who talk, which chance alone rarely brings. */
+	p->talk = !schedule_roll(&s, 3);
+	p->keep = schedule_roll(&s, 2);
+	p->count = 1 + (unsigned)schedule_roll(&s, STEPS_MAX);
+	for (unsigned i = 0; i < p->count; i++) {
+		struct step *step = &p->step[i];
+
+		switch (schedule_roll(&s, 8)) {
+		case 0: case 1: case 2: step->verb = pick(&s, customer); break;
+		case 3: case 4: step->verb = pick(&s, agent); break;
+		case 5: step->verb = pick(&s, own); break;
+		default: step->verb = &clock_verb; break;
+		}
+		step->a = (unsigned)schedule_roll(&s, 420);
+		step->b = (unsigned)schedule_roll(&s, 12);
+		step->c = (unsigned)schedule_roll(&s, 2);
+		step->turn = schedule_roll(&s, 3);
 	}
 }
 
-static void step(void)
+static void talk(const struct schedule *p)
 {
-	static const uint64_t waits[] = { 1, 100, 999, 2000, 6000, 31000,
-		70000 };
-	const int ended = w.transfers_ended;
+	const struct switch_fields f = { .method = "bridge", .keep = p->keep };
 
-	switch (roll(8)) {
-	case 0: case 1: case 2: customer_step(); break;
-	case 3: case 4: agent_step(); break;
-	case 5: own_step(); break;
-	default: world_wait(&w, waits[roll(7)]); break;
-	}
-	if (roll(3))
-		world_turn(&w);	/* else the next step is in the same turn */
+	if (world_switch(&w, &f) || !world_agent(&w))
+		return;
+	sim_answer(world_agent(&w));
+	sim_offer_done(w.customer, 200);
+}
+
+static void trace_step(unsigned i, const struct step *s)
+{
+	fprintf(stderr, "%4u  %-8s  %s %u %u %u%s\n", i,
+		among(s->verb, customer) ? "customer" :
+		among(s->verb, agent) ? "agent" :
+		among(s->verb, own) ? "own" : "time", s->verb->name, s->a,
+		s->b, s->c, s->turn ? "" : " +");
+}
+
+static void take(const struct step *s)
+{
+	const int ended = w.transfers_ended;
+	struct sim_leg *l = NULL;
+
+	if (among(s->verb, customer))
+		l = sim_has(w.sim, w.customer) ? w.customer : NULL;
+	else if (among(s->verb, agent))
+		l = sim_dialled(w.sim, s->c % 3);
+	if (!l && among(s->verb, agent))
+		l = world_agent(&w);
+	if (l || among(s->verb, own) || s->verb == &clock_verb)
+		s->verb->h(l, s);
+	if (s->turn)
+		world_turn(&w);
 	assert_true(w.transfers_ended <= ended + 1);
 	assert_true(w.transfers_ended <= w.transfers_started);
 	assert_true(w.transfers_started <= w.transfers_ended + 1);
+}
+
+static void nobody_waits(const struct sim_leg *l)
+{
+	assert_false(l->offered);
+	/* A request that is passed on is the other party's to answer. */
+	if (!l->passing)
+		assert_int_equal(l->waiting, 0);
 }
 
 static void settle(void)
@@ -171,94 +389,59 @@ static void settle(void)
 		if (w.transfers_started > w.transfers_ended) {
 			assert_non_null(a);
 			assert_string_equal(w.phase, "joined");
+			nobody_waits(a);
 			sim_bye(a);
 		}
 	}
 	world_wait(&w, BOUND_MS);
 	/* A peer always gets an answer. */
-	if (sim_has(w.sim, w.customer))
-		assert_false(w.customer->offered);
+	if (sim_has(w.sim, w.customer)) {
+		nobody_waits(w.customer);
+		assert_false(w.customer->passing);
+	}
 	assert_int_equal(w.transfers_started, w.transfers_ended);
 	assert_true(w.outcomes >= w.transfers_ended);
 }
 
-/* Some begin with two who talk, which chance alone rarely brings about. */
-static void talk(void)
+static unsigned play(uint64_t seed, const bool *left_out, bool trace)
 {
-	const struct switch_fields f = {
-		.method = "bridge", .keep = roll(2),
-	};
-
-	if (world_switch(&w, &f) || !world_agent(&w))
-		return;
-	sim_answer(world_agent(&w));
-	sim_offer_done(w.customer, 200);
-}
-
-static void play(uint64_t seed)
-{
+	struct schedule p;
 	int status;
-	unsigned n;
 
-	seed_state = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
+	make(&p, seed);
 	world_open(&w);
-	w.handles_ringing = !roll(4);
+	w.handles_ringing = p.ringing;
 	w.customer = sim_invite(w.sim, "4930123", "200", "127.0.0.1",
 				&status);
 	assert_int_equal(status, 0);
-	if (roll(8)) {
+	if (trace)
+		fprintf(stderr, "      %s%s%s\n", p.ringing ? "rings" :
+			"answered", p.ack ? ", acked" : "",
+			p.ack && p.talk ? ", joined" : "");
+	if (p.ack) {
 		world_turn(&w);
 		sim_ack(w.customer);
-		if (!roll(4))
-			talk();
+		if (p.talk)
+			talk(&p);
 	}
-	n = 1 + (unsigned)roll(STEPS_MAX);
-	for (unsigned i = 0; i < n && engine_calls(w.engine); i++)
-		step();
+	for (unsigned i = 0; i < p.count && engine_calls(w.engine); i++) {
+		if (left_out[i])
+			continue;
+		if (trace)
+			trace_step(i, &p.step[i]);
+		take(&p.step[i]);
+	}
 	settle();
-	transfers += (unsigned long)w.transfers_ended;
+	status = w.transfers_ended;
 	world_close(&w);
-}
-
-static void every_schedule_ends_and_leaves_nothing(void **state)
-{
-	const char *one = getenv("TANDEM_SEED");
-	const char *many = getenv("TANDEM_SCHEDULES");
-	const uint64_t n = many ? strtoull(many, NULL, 10) : SCHEDULES;
-
-	(void)state;
-	if (one) {
-		play(strtoull(one, NULL, 10));
-		return;
-	}
-	for (uint64_t seed = 1; seed <= n; seed++) {
-		char text[32];
-
-		/* A failure names its schedule. */
-		snprintf(text, sizeof(text), "%llu",
-			 (unsigned long long)seed);
-		setenv("TANDEM_PLAYING", text, 1);
-		play(seed);
-	}
-	printf("%llu schedules, %lu transfers\n", (unsigned long long)n,
-	       transfers);
-	assert_true(n < 1000 || transfers > n / 4);
-}
-
-static void name_the_schedule(void)
-{
-	const char *seed = getenv("TANDEM_PLAYING");
-
-	if (seed)
-		fprintf(stderr, "last schedule: TANDEM_SEED=%s\n", seed);
+	return (unsigned)status;
 }
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_schedule_ends_and_leaves_nothing),
+	static const struct property property = {
+		.name = "engine", .steps = STEPS_MAX, .play = play,
 	};
 
-	atexit(name_the_schedule);
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return property_run(&property, SCHEDULES);
 }
