@@ -171,7 +171,8 @@ static const char *keep_text(struct scratch *sc, const char *s)
 	return s ? s : "";
 }
 
-/* RFC 3966 5.1.1: separators of a tel: number are there for readers alone. */
+/* The number of a tel: URI (RFC 3966 3) without its separators, which are there
+ * for readers alone; "" if it is none. */
 static const char *number(struct scratch *sc, const char *tel)
 {
 	char *to = keep(sc, tel, strlen(tel));
@@ -179,9 +180,13 @@ static const char *number(struct scratch *sc, const char *tel)
 
 	if (!p)
 		return "";
-	for (; *tel; tel++)
-		if (!strchr("-.() ", *tel))
-			*p++ = *tel;
+	for (; *tel; tel++) {
+		if (strchr("-.()", *tel))
+			continue;
+		if (!strchr("+0123456789*#ABCDEFabcdef", *tel))
+			return "";
+		*p++ = *tel;
+	}
 	*p = '\0';
 	return to;
 }
@@ -198,11 +203,13 @@ static bool asserted(struct scratch *sc, const char *value,
 
 	for (; p && !tel; p = p->paid_next) {
 		const url_t *url = p->paid_url;
-		const char *user = url->url_user;
+		const char *user = url->url_user, *digits = "";
 
-		tel = url->url_type == url_tel && user && *user;
+		if (url->url_type == url_tel && user)
+			digits = number(sc, user);
+		tel = *digits != '\0';
 		if (tel)
-			inv->asserted_user = number(sc, user);
+			inv->asserted_user = digits;
 		else if ((url->url_type == url_sip ||
 			  url->url_type == url_sips) && user && *user &&
 			 !*inv->asserted_user)

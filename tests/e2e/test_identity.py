@@ -268,6 +268,17 @@ def test_hostile_identities(dial, pai):
     valid(i)
 
 
+@pytest.mark.parametrize("pai", [
+    "<tel:alice>", "<tel:+49\r\n 1>", "<tel:1%0d>", "<tel:1,2>", "<sip:@h>",
+    "<sip:h>", "<https://1@h>"])
+def test_what_is_no_number(dial, pai):
+    """From's is taken then."""
+    node, c, i = dial({"asserted_identity": True}, frm="4711",
+                      headers=[("P-Asserted-Identity", pai)])
+    shown(i, "4711")
+    assert node.wait_for("call.started", call=c.id)["from"] == "4711"
+
+
 def valid(i):
     for name in ("From", "P-Asserted-Identity", "Diversion"):
         for value in i.all(name):
