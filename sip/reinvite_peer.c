@@ -182,6 +182,9 @@ int reinvite_recv(struct sip_leg *l, nta_incoming_t *irq, const sip_t *sip)
 	nta_incoming_bind(irq, on_ack, (nta_incoming_magic_t *)l);
 	dialog_tell(l, &ev);
 	offer_unref(ev.offer);
+	/* Somebody else is asked: that takes its time (RFC 3261 17.2.1). */
+	if (l->peer == irq && unanswered(l) && !update)
+		nta_incoming_treply(irq, SIP_100_TRYING, TAG_END());
 	return 0;
 }
 

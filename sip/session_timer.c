@@ -158,6 +158,11 @@ static void on_timer(void *arg)
 		refresh(l);
 		return;
 	}
+	/* No BYE before the ACK (RFC 3261 15): the leg waits for that itself. */
+	if (l->state != D_UP) {
+		timer_start(&t->timer, AGAIN_MS);
+		return;
+	}
 	log_info("timer session_expires: the session was not refreshed "
 		 "within %u s, BYE", (unsigned)t->interval);
 	l->reason.cause = 408;

@@ -8,6 +8,7 @@ from harness.cases import (BOT, bring_back, cancelled, connect, ended, gone,
                            hung_up, ping, switch)
 from harness.message import Sdp
 
+S = 3           # refreshed at 1.5 s, over at 2 s
 ALLOW = ("Allow", "INVITE, ACK, BYE, CANCEL, UPDATE")
 TIMER = ("Supported", "timer, replaces")
 
@@ -25,8 +26,8 @@ def says(m):
 
 @pytest.fixture
 def trio(world):
-    """`session_expires` of 2 s, and with it a Min-SE of 2."""
-    def start(seconds=2, timers=None, **kw):
+    """`session_expires` of 3 s, and with it a Min-SE of 3."""
+    def start(seconds=S, timers=None, **kw):
         return world.trio(bots={"support": BOT}, timers={
             "session_expires": seconds, "join": "1500ms",
             **(timers or {})}, **kw)
@@ -50,14 +51,14 @@ def test_O10_a_peer_without_timers_is_refreshed_by_re_invite(trio):
     cust, agent, node = trio()
     c = call(cust, node)
     first = Sdp(c.answer.body)
-    assert says(c.answer) == (2, "uas")
+    assert says(c.answer) == (S, "uas")
     assert "timer" in c.answer.get("supported")
     assert "timer" not in (c.answer.get("require") or "")
     for _ in range(2):
-        r = c.expect("INVITE", timeout=3)
+        r = c.expect("INVITE", timeout=4)
         # What we have sent last, byte for byte.
         assert r.body == c.peer.received("INVITE")[0].body == first.raw.encode()
-        assert says(r) == (2, "uac") and r.get("min-se") == "2"
+        assert says(r) == (S, "uac") and r.get("min-se") == str(S)
         c.reply(200, sdp=True)
         c.expect("ACK")
     alive(c)
@@ -69,9 +70,9 @@ def test_O10_by_update_where_it_is_allowed(trio):
     cust, agent, node = trio()
     c = call(cust, node, ALLOW)
     for _ in range(2):
-        r = c.expect("UPDATE", timeout=3)
+        r = c.expect("UPDATE", timeout=4)
         assert not r.body and r.contact
-        assert says(r) == (2, "uac")
+        assert says(r) == (S, "uac")
         c.reply(200)
     alive(c)
     c.bye()
@@ -82,7 +83,7 @@ def test_O10_by_update_where_it_is_allowed(trio):
 def test_O10_an_allow_that_lies(trio, code):
     cust, agent, node = trio()
     c = call(cust, node, ALLOW)
-    c.expect("UPDATE", timeout=3)
+    c.expect("UPDATE", timeout=4)
     c.reply(code)
     c.expect("INVITE")
     c.reply(200, sdp=True)
@@ -95,18 +96,18 @@ def test_O10_the_peer_asked_and_refreshes(trio):
     """By UPDATE, then by re-INVITE, and then not any more."""
     cust, agent, node = trio()
     c = call(cust, node, TIMER, expires(3600))
-    assert says(c.answer) == (2, "uac")
+    assert says(c.answer) == (S, "uac")
     assert "timer" in c.answer.get("require")
-    time.sleep(0.9)
-    c.request("UPDATE", headers=[TIMER, expires(2, "uac")])
-    assert says(c.expect(200)) == (2, "uac")
-    time.sleep(0.9)
-    c.request("INVITE", cust.sdp(), headers=[TIMER, expires(2, "uac")])
-    assert says(c.expect(200)) == (2, "uac")
+    time.sleep(1.4)
+    c.request("UPDATE", headers=[TIMER, expires(S, "uac")])
+    assert says(c.expect(200)) == (S, "uac")
+    time.sleep(1.4)
+    c.request("INVITE", cust.sdp(), headers=[TIMER, expires(S, "uac")])
+    assert says(c.expect(200)) == (S, "uac")
     c.ack()
-    cust.silence(0.9)
+    cust.silence(1.4)
     alive(c)
-    b = hung_up(c, timeout=3)
+    b = hung_up(c, timeout=4)
     assert "408" in b.get("reason")
     gone(node, c)
 
@@ -114,26 +115,26 @@ def test_O10_the_peer_asked_and_refreshes(trio):
 def test_O10_the_peer_wants_us_to_refresh(trio):
     cust, agent, node = trio()
     c = call(cust, node, TIMER, ALLOW, expires(90, "uas"))
-    assert says(c.answer) == (2, "uas")
-    c.expect("UPDATE", timeout=3)
-    c.reply(200, headers=[expires(2, "uac")])
-    c.expect("UPDATE", timeout=3)
+    assert says(c.answer) == (S, "uas")
+    c.expect("UPDATE", timeout=4)
+    c.reply(200, headers=[expires(S, "uac")])
+    c.expect("UPDATE", timeout=4)
     # It takes over.
-    c.reply(200, headers=[expires(2, "uas")])
-    hung_up(c, timeout=3)
+    c.reply(200, headers=[expires(S, "uas")])
+    hung_up(c, timeout=4)
     gone(node, c)
 
 
 def test_O10_added_in_mid_call(trio):
-    cust, agent, node = trio(3)
+    cust, agent, node = trio()
     c = call(cust, node)
-    c.request("INVITE", cust.sdp(), headers=[TIMER, expires(3, "uac")])
+    c.request("INVITE", cust.sdp(), headers=[TIMER, expires(S, "uac")])
     m = c.expect(200)
-    assert says(m) == (3, "uac") and "timer" in m.get("require")
+    assert says(m) == (S, "uac") and "timer" in m.get("require")
     c.ack()
     # Its own from now on: we are silent until it fails to.
     cust.silence(1.7)
-    hung_up(c, timeout=3)
+    hung_up(c, timeout=4)
     gone(node, c)
 
 
@@ -142,18 +143,18 @@ def test_O10_both_legs_in_a_talk(trio):
     c = call(cust, node, ALLOW)
     switch(node, c, method="bridge", continueCall=True)
     a = agent.incoming()
-    assert says(a.invite) == (2, None) and a.invite.get("min-se") == "2"
+    assert says(a.invite) == (S, None) and a.invite.get("min-se") == str(S)
     assert "timer" in a.invite.get("supported")
     a.reply(200, sdp=True, headers=[TIMER, ALLOW, ("Require", "timer"),
-                                    expires(2, "uac")])
+                                    expires(S, "uac")])
     a.expect("ACK")
     c.expect("INVITE")
     c.reply(200, sdp=True, headers=[ALLOW])
     c.expect("ACK")
     for d in (c, a):
-        r = d.expect("UPDATE", timeout=3)
-        assert says(r) == (2, "uac"), r
-        d.reply(200, headers=[TIMER, expires(2, "uac")])
+        r = d.expect("UPDATE", timeout=4)
+        assert says(r) == (S, "uac"), r
+        d.reply(200, headers=[TIMER, expires(S, "uac")])
     # Nothing of it crosses.
     a.bye()
     bring_back(c)
@@ -168,13 +169,13 @@ def test_O10_the_agent_is_to_refresh_and_dies(trio):
     switch(node, c, method="bridge", continueCall=True)
     a = agent.incoming()
     a.reply(200, sdp=True, headers=[TIMER, ("Require", "timer"),
-                                    expires(2, "uas")])
+                                    expires(S, "uas")])
     a.expect("ACK")
     c.expect("INVITE")
     c.reply(200, sdp=True)
     c.expect("ACK")
     cust.auto_reply("UPDATE")
-    hung_up(a, timeout=3)
+    hung_up(a, timeout=4)
     bring_back(c)
     ended(node, c, "SUCCESS", False, "answered")
     c.bye()
@@ -188,7 +189,7 @@ def test_O10_the_agent_is_to_refresh_and_dies(trio):
 def test_O9_a_refresh_is_answered_by(trio, code, headers):
     cust, agent, node = trio()
     c = call(cust, node, *headers)
-    c.expect("UPDATE" if headers else "INVITE", timeout=3)
+    c.expect("UPDATE" if headers else "INVITE", timeout=4)
     c.reply(code)
     if not headers:
         c.expect("ACK")
@@ -201,8 +202,8 @@ def test_O9_a_refresh_is_answered_by(trio, code, headers):
 def test_O10_a_refresh_is_never_answered(trio, headers):
     cust, agent, node = trio()
     c = call(cust, node, *headers)
-    c.expect("UPDATE" if headers else "INVITE", timeout=3)
-    hung_up(c, timeout=3)
+    c.expect("UPDATE" if headers else "INVITE", timeout=4)
+    hung_up(c, timeout=4)
     gone(node, c, "customer")
 
 
@@ -214,14 +215,14 @@ def test_O9_a_refresh_in_a_talk_finds_a_dead_dialog(trio, who):
     switch(node, c, method="bridge", continueCall=True)
     a = agent.incoming()
     a.reply(200, sdp=True, headers=[TIMER, expires(
-        2, "uas" if who == "customer" else "uac")])
+        S, "uas" if who == "customer" else "uac")])
     a.expect("ACK")
     c.expect("INVITE")
     c.reply(200, sdp=True, headers=[] if who == "customer" else
-            [TIMER, expires(2, "uas")])
+            [TIMER, expires(S, "uas")])
     c.expect("ACK")
     d = c if who == "customer" else a
-    d.expect("UPDATE" if who == "customer" else "INVITE", timeout=3)
+    d.expect("UPDATE" if who == "customer" else "INVITE", timeout=4)
     d.reply(481)
     if who == "customer":
         hung_up(a)
@@ -355,15 +356,15 @@ def test_I8_422_and_then_the_customer_leaves(trio):
 
 
 def test_O10_422_to_our_refresh(trio):
-    cust, agent, node = trio(2)
+    cust, agent, node = trio()
     c = call(cust, node, ALLOW)
-    c.expect("UPDATE", timeout=3)
-    c.reply(422, headers=[("Min-SE", "4")])
+    c.expect("UPDATE", timeout=4)
+    c.reply(422, headers=[("Min-SE", "6")])
     r = c.expect("UPDATE")
-    assert says(r) == (4, "uac") and r.get("min-se") == "4"
-    c.reply(200, headers=[expires(4, "uac")])
-    cust.silence(1.5)
-    assert says(c.expect("UPDATE")) == (4, "uac")
+    assert says(r) == (6, "uac") and r.get("min-se") == "6"
+    c.reply(200, headers=[expires(6, "uac")])
+    cust.silence(2.2)
+    assert says(c.expect("UPDATE")) == (6, "uac")
     c.reply(200)
     c.bye()
     gone(node, c, "customer")
@@ -373,13 +374,13 @@ def test_O10_422_to_our_refresh(trio):
 
 def test_O10_a_switch_during_our_refresh_waits_for_it(trio):
     """The join's re-INVITE goes out when the refresh is answered."""
-    cust, agent, node = trio(2)
+    cust, agent, node = trio()
     c = call(cust, node)
     switch(node, c, method="bridge", continueCall=True)
     a = agent.incoming()
     a.reply(180)
-    r = c.expect("INVITE", timeout=3)   # the refresh
-    a.reply(200, sdp=True, headers=[TIMER, expires(2, "uas")])
+    r = c.expect("INVITE", timeout=4)   # the refresh
+    a.reply(200, sdp=True, headers=[TIMER, expires(S, "uas")])
     a.expect("ACK")
     cust.silence(0.2)
     c.reply(200, to=r, sdp=True)
@@ -395,9 +396,9 @@ def test_O10_a_switch_during_our_refresh_waits_for_it(trio):
 
 
 def test_O10_refreshes_cross(trio):
-    cust, agent, node = trio(2)
+    cust, agent, node = trio()
     c = call(cust, node)
-    r = c.expect("INVITE", timeout=3)
+    r = c.expect("INVITE", timeout=4)
     theirs = c.reinvite(sdp=cust.sdp())
     c.expect(491, to=theirs)
     c.reply(200, to=r, sdp=True)
@@ -409,7 +410,7 @@ def test_O10_refreshes_cross(trio):
 
 def test_O10_the_answer_to_a_refresh_says_something_new(trio):
     """He has moved: the agent is told."""
-    cust, agent, node = trio(2)
+    cust, agent, node = trio()
     c = call(cust, node)
     switch(node, c, method="bridge", continueCall=True)
     a = agent.incoming()
@@ -418,7 +419,7 @@ def test_O10_the_answer_to_a_refresh_says_something_new(trio):
     c.expect("INVITE")
     c.reply(200, sdp=True)
     c.expect("ACK")
-    c.expect("INVITE", timeout=3)
+    c.expect("INVITE", timeout=4)
     c.reply(200, sdp=cust.sdp(port=40066, version=2))
     c.expect("ACK")
     r = a.expect("INVITE")
