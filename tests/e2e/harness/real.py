@@ -5,6 +5,7 @@ Both are Debian's. One that is not installed fails the test that wants it.
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -90,6 +91,10 @@ class Kamailio(Program):
             return self
 
 
+# How baresip -s writes a message that it got or sent.
+TRACE = re.compile(rb"\x1b\[36;1m#\nUDP (\S+:\d+) -> (\S+:\d+)\n(.*?)"
+                   rb"\x1b\[;m\n", re.S)
+
 CONFIG = """\
 sip_listen %(ip)s:%(port)d
 net_interface %(ip)s
@@ -124,7 +129,7 @@ class Baresip(Program):
                 ";outbound=\"%s;lr\"" % proxy if proxy else ""))
         (home / "contacts").write_text("")
         super().__init__(folder, name, [program("baresip", "baresip-core"),
-                                        "-f", str(home)])
+                                        "-s", "-f", str(home)])
         self.events = []
         self.cond = threading.Condition()
         self.control = self._connect((self.ip, control))
@@ -180,6 +185,16 @@ class Baresip(Program):
                 assert left > 0, "%s: no %s: %s\n%s" % (
                     self.name, type, self.events, self.log())
                 self.cond.wait(left)
+
+    def received(self):
+        """[(datagram, from, to)] of its trace: what came in."""
+        rows = []
+        for m in TRACE.finditer(self.path.read_bytes()):
+            src, dst = ((a.decode(), int(p)) for a, p in
+                        (m[1].split(b":"), m[2].split(b":")))
+            if dst == (self.ip, self.port):
+                rows.append((m[3], src, dst))
+        return rows
 
     def stop(self):
         self.control.close()

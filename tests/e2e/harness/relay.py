@@ -7,7 +7,6 @@ by a seed, so that the same test loses the same share again.
 
 import heapq
 import multiprocessing
-import queue
 import random
 import select
 import socket
@@ -22,10 +21,8 @@ class _Front:
 
 
 class Relay:
-    def __init__(self, legs, loss=0.05, swap=0.05, seed=1, pcap=None):
-        """`legs` maps a name to (peer's address, node's address); `pcap`
-        is given what the node sent, when the relay closes."""
-        self.pcap = pcap
+    def __init__(self, legs, loss=0.05, swap=0.05, seed=1):
+        """`legs` maps a name to (peer's address, node's address)."""
         self.pairs = {}
         for name, (peer, node) in legs.items():
             socks = []
@@ -37,7 +34,6 @@ class Relay:
             self.pairs[name] = (*socks, peer, node)
         fork = multiprocessing.get_context("fork")
         self.figures = fork.Array("Q", 3)       # passed, lost, delayed
-        self.noted = fork.Queue() if pcap is not None else None
         self.stop = fork.Event()
         self.process = fork.Process(target=self._run, daemon=True,
                                     args=(loss, swap, seed))
@@ -56,8 +52,8 @@ class Relay:
         r = random.Random(seed)
         ways, held, turn = {}, [], 0
         for front, back, peer, node in self.pairs.values():
-            ways[front] = (back, node, False)
-            ways[back] = (front, peer, True)
+            ways[front] = (back, node)
+            ways[back] = (front, peer)
         while not self.stop.is_set():
             wait = 0.1
             if held:
@@ -67,9 +63,7 @@ class Relay:
                     data = s.recv(65535)
                 except OSError:
                     continue
-                out, to, from_node = ways[s]
-                if from_node and self.noted is not None:
-                    self.noted.put(data)
+                out, to = ways[s]
                 x = r.random()
                 if x < loss:
                     self.figures[1] += 1
@@ -92,14 +86,7 @@ class Relay:
             pass
 
     def close(self):
-        time.sleep(0.1 if self.pcap is not None else 0)
         self.stop.set()
-        while self.pcap is not None:
-            try:
-                data = self.noted.get(timeout=0.2)
-            except queue.Empty:
-                break
-            self.pcap.add(data, ("127.0.0.1", 5060), ("127.0.0.2", 5062))
         self.process.join(5)
         for pair in self.pairs.values():
             pair[0].close()
