@@ -297,52 +297,6 @@ void auth_add(struct sip_leg *l, msg_t *msg, sip_t *sip)
 	}
 }
 
-/* What is made anew for a request that is sent again (RFC 3261 22.2). */
-static bool is_made_anew(const sip_header_t *h, bool in_dialog)
-{
-	const msg_hclass_t *c = h->sh_class;
-
-	return c == sip_request_class || c == sip_via_class ||
-		c == sip_cseq_class || c == sip_content_length_class ||
-		c == sip_separator_class || c == sip_authorization_class ||
-		c == sip_proxy_authorization_class ||
-		(in_dialog && c == sip_route_class);
-}
-
-static msg_t *copy_request(struct sip_leg *l, const sip_t *from)
-{
-	const bool in_dialog = from->sip_to->a_tag != NULL;
-	msg_t *msg = nta_msg_create(l->sip->agent, 0);
-	sip_t *sip = sip_object(msg);
-	const sip_header_t *h = (const sip_header_t *)from->sip_request;
-	msg_header_t *copy;
-
-	if (!msg)
-		return NULL;
-
-	for (; h; h = (const sip_header_t *)h->sh_succ) {
-
-		if (is_made_anew(h, in_dialog))
-			continue;
-		copy = msg_header_dup_one(msg_home(msg),
-					  (const msg_header_t *)h);
-		if (!copy ||
-		    msg_header_insert(msg, (msg_pub_t *)sip, copy) < 0)
-			goto fail;
-	}
-	if (nta_msg_request_complete(msg, l->dialog,
-				     from->sip_request->rq_method,
-				     from->sip_request->rq_method_name,
-				     (const url_string_t *)
-				     from->sip_request->rq_url) < 0)
-		goto fail;
-	auth_add(l, msg, sip);
-	return msg;
-fail:
-	msg_destroy(msg);
-	return NULL;
-}
-
 static nta_outgoing_t *send_msg(struct sip_leg *l, msg_t *msg,
 				struct route *route, nta_response_f *cb,
 				nta_outgoing_magic_t *magic)
@@ -387,7 +341,7 @@ nta_outgoing_t *auth_again(struct sip_leg *l, nta_outgoing_t *orq,
 		return NULL;
 	if (sip_object(old)->sip_to->a_tag)
 		dialog_route(l, &route);
-	msg = copy_request(l, sip_object(old));
+	msg = again_copy(l, sip_object(old), NULL);
 	msg_destroy(old);
 	if (!msg)
 		return NULL;

@@ -182,6 +182,15 @@ int invite_out(struct signalling *port, const struct leg_dial *d, leg_h *h,
 /** leg_end() of an unanswered one: CANCEL, as soon as it may be sent. */
 void invite_out_cancel(struct sip_leg *l);
 
+/* again.c */
+/**
+ * A copy of a request of ours with a new CSeq and what the peer has asked for
+ * so far; `h` (may be NULL) takes the place of its session timer. NULL: no
+ * memory.
+ */
+msg_t *again_copy(struct sip_leg *l, const sip_t *from,
+		  const struct session_headers *h);
+
 /* reinvite.c */
 int reinvite_offer(struct leg *leg, struct offer *offer);
 bool reinvite_withdraw(struct leg *leg);

@@ -126,29 +126,21 @@ static int on_response(nta_outgoing_magic_t *magic, nta_outgoing_t *orq,
 static int send_longer(struct sip_leg *l, nta_outgoing_t *orq)
 {
 	msg_t *old = nta_outgoing_getrequest(orq);
-	msg_t *msg = old ? msg_dup(old) : NULL;
-	sip_t *sip = sip_object(msg);
 	struct session_headers h;
-	nta_outgoing_t *again = NULL;
+	nta_outgoing_t *again;
+	msg_t *msg;
 
+	session_timer_ask(l, &h);
+	msg = old ? again_copy(l, sip_object(old), &h) : NULL;
 	msg_destroy(old);
 	if (!msg)
 		return UV_ENOMEM;
 
-	while (sip->sip_via)
-		sip_header_remove(msg, sip, (sip_header_t *)sip->sip_via);
-	sip_header_remove(msg, sip, (sip_header_t *)sip->sip_session_expires);
-	sip_header_remove(msg, sip, (sip_header_t *)sip->sip_min_se);
-	session_timer_ask(l, &h);
-	if (sip_add_tl(msg, sip, SIPTAG_SESSION_EXPIRES(h.expires),
-		       SIPTAG_MIN_SE(h.least), TAG_END()) >= 0 &&
-	    nta_msg_request_complete(msg, l->dialog, SIP_METHOD_INVITE,
-				     NULL) >= 0)
-		again = nta_outgoing_mcreate(l->sip->agent, on_response,
-					     (nta_outgoing_magic_t *)l,
-					     route_url(&l->last), msg,
-					     NTATAG_PASS_100(1),
-					     DIALOG_TAGS(l), TAG_END());
+	again = nta_outgoing_mcreate(l->sip->agent, on_response,
+				     (nta_outgoing_magic_t *)l,
+				     route_url(&l->last), msg,
+				     NTATAG_PASS_100(1), DIALOG_TAGS(l),
+				     TAG_END());
 	if (!again) {
 		msg_destroy(msg);
 		return UV_ENOMEM;

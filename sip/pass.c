@@ -157,12 +157,19 @@ static int on_response(nta_outgoing_magic_t *magic, nta_outgoing_t *orq,
 	struct pass *p = (struct pass *)magic;
 	struct sip_leg *l = p->l;
 	struct leg_event ev = { .type = LEG_REQUEST_DONE, .id = p->id };
+	nta_outgoing_t *again;
 	struct answer a;
 
 	dialog_answer(&a, orq, sip);
 	if (a.status >= 100 && a.status < 200)
 		return 0;
 
+	again = l->state == D_UP ? auth_again(l, orq, sip, on_response, magic)
+				 : NULL;
+	if (again) {
+		p->orq = again;
+		return 0;
+	}
 	drop(p);
 	ev.status = a.status;
 	ev.cause = a.cause;
@@ -194,10 +201,10 @@ int pass_request(struct leg *leg, const struct leg_message *m)
 	body->pl_data = (char *)m->text;
 	body->pl_len = m->len;
 	dialog_route(l, &route);
-	p->orq = nta_outgoing_tcreate(
-		l->dialog, on_response, (nta_outgoing_magic_t *)p,
-		route_url(&route), info ? sip_method_info : sip_method_message,
-		info ? "INFO" : "MESSAGE", NULL,
+	p->orq = auth_send(
+		l, on_response, (nta_outgoing_magic_t *)p, &route,
+		info ? sip_method_info : sip_method_message,
+		info ? "INFO" : "MESSAGE",
 		TAG_IF(m->mime, SIPTAG_CONTENT_TYPE_STR(m->mime)),
 		TAG_IF(m->len, SIPTAG_PAYLOAD(body)),
 		DIALOG_TAGS(l), TAG_END());

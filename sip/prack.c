@@ -59,9 +59,8 @@ static void send_in_dialog(struct sip_leg *l, const sip_rack_t *rack)
 	struct route route;
 
 	dialog_route(l, &route);
-	nta_outgoing_tcreate(l->dialog, NULL, NULL, route_url(&route),
-			     SIP_METHOD_PRACK, NULL, SIPTAG_RACK(rack),
-			     DIALOG_TAGS(l), TAG_END());
+	auth_send(l, NULL, NULL, &route, SIP_METHOD_PRACK, SIPTAG_RACK(rack),
+		  DIALOG_TAGS(l), TAG_END());
 }
 
 bool prack(struct sip_leg *l, const sip_t *sip)

@@ -113,10 +113,9 @@ static void refresh_by_update(struct sip_leg *l)
 
 	session_timer_ask(l, &h);
 	dialog_route(l, &route);
-	l->session.update = nta_outgoing_tcreate(
-		l->dialog, on_update, (nta_outgoing_magic_t *)l,
-		route_url(&route), SIP_METHOD_UPDATE, NULL,
-		SIPTAG_CONTACT(l->local->contact),
+	l->session.update = auth_send(
+		l, on_update, (nta_outgoing_magic_t *)l, &route,
+		SIP_METHOD_UPDATE, SIPTAG_CONTACT(l->local->contact),
 		SIPTAG_UNKNOWN(l->sip->allow), SESSION_ASK_TAGS(l, h),
 		DIALOG_TAGS(l), TAG_END());
 	/* Answered or not, the end is watched. */
@@ -181,7 +180,10 @@ static void updated(struct sip_leg *l, nta_outgoing_t *orq, const sip_t *sip)
 	if (a.status >= 100 && a.status < 200)
 		return;
 
-	t->update = NULL;
+	t->update = l->state != D_UP || l->ended ? NULL :
+		auth_again(l, orq, sip, on_update, (nta_outgoing_magic_t *)l);
+	if (t->update)
+		return;
 	nta_outgoing_destroy(orq);
 	if (l->state != D_UP || l->ended)
 		return;

@@ -593,6 +593,55 @@ def test_O17_credentials_of_the_invite_go_with_the_bye(call):
     gone(node, c)
 
 
+@pytest.mark.parametrize("method", ["INFO", "MESSAGE"])
+def test_O17_challenged_info_and_message(call, method):
+    """What is passed on is challenged by the other side alone."""
+    cust, agent, node, c = call()
+    d = Digest()
+    a = dialled(node, c, agent)
+    answer(a, c)
+    node.wait_for("transfer.progress", call=c.id, phase="joined")
+    r = c.request(method, "tell him", ctype="text/plain")
+    a.expect(method)
+    d.challenge(a)
+    m = a.expect(method)
+    d.check(m)
+    assert m.body == b"tell him"
+    a.reply(202)
+    c.expect(202, to=r)
+    over(node, c, a)
+
+
+def test_O17_challenged_refresh(world):
+    """UPDATE of the session timer."""
+    cust, agent, node = world.trio(
+        bots={"support": BOT}, timers={**QUICK, "session_expires": "3s"},
+        config={"trunks": {"office": ACCOUNT}})
+    d = Digest()
+    c = connect(cust, node, allow="INVITE, ACK, CANCEL, BYE, UPDATE")
+    c.expect("UPDATE", timeout=4)
+    d.challenge(c)
+    d.check(c.expect("UPDATE"))
+    c.reply(200)
+    c.bye()
+    gone(node, c)
+
+
+def test_I8_422_after_a_challenge(call):
+    """The credentials go with the larger interval as well."""
+    cust, agent, node, c = call()
+    d = Digest()
+    a = dialled(node, c, agent)
+    d.challenge(a)
+    first = again(a, agent, d)
+    a.reply(422, to=first, headers=[("Min-SE", "3600")])
+    a.expect("ACK")
+    longer = again(a, agent, d)
+    assert longer.get("min-se") == "3600"
+    answer(a, c)
+    over(node, c, a)
+
+
 def test_T1_lost_and_repeated_messages(world):
     """Of a challenged call each message may be lost once."""
     cust, agent, node = world.trio(
