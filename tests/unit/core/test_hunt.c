@@ -396,7 +396,7 @@ static void I7_not_followed_elsewhere(void **state)
 
 static void I7_three_times_at_most(void **state)
 {
-	char uri[64], number[8] = "1001";
+	char uri[64], number[16] = "1001";
 
 	(void)state;
 	start("{'phoneNumber':'1001','method':'bridge'}");
