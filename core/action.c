@@ -67,7 +67,7 @@ static const char *const protected_names[] = {
 	"Allow*", "u", "Expires", "Session-Expires", "x", "Min-SE", "RSeq",
 	"RAck", "Event", "o", "Subscription-State", "Privacy",
 	"P-Asserted-Identity", "P-Preferred-Identity", "Diversion",
-	"User-Agent",
+	"User-Agent", "X-Tandem-Trunk",
 };
 
 bool header_is_protected(const char *name)

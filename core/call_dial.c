@@ -6,6 +6,7 @@
 #include <strings.h>
 #include <uv.h>
 
+#include "dial_way.h"
 #include "identity.h"
 #include "uri.h"
 
@@ -174,6 +175,7 @@ int call_dial(struct call *c, const struct call_dialled *to, attempt_h *h,
 		return rc;
 
 	identity_dial(&id, to->trunk, c->to, &d, &cr);
+	dial_way(to->own ? to->trunk : NULL, to->uri, &d);
 	if (to->diversion)
 		hs.list[hs.count++] = *to->diversion;
 	d.headers = hs.list;

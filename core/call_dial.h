@@ -26,6 +26,7 @@ struct call_dialled {
 	const struct switch_request *sw;
 	const struct switch_target *to;
 	const struct trunk *trunk;	/**< lends identity; may be NULL     */
+	bool own;			/**< and the URI is of its host      */
 	const char *uri;
 	const struct header *diversion;	/**< of a redirection, or NULL       */
 	struct offer *offer;

@@ -141,6 +141,7 @@ int call_new(struct call **cp, struct engine *e, struct leg *leg,
 	c->leg = leg;
 	c->remote = offer_ref(inv->offer);
 	leg_listen(leg, call_on_leg, c);
+	leg_advertise(leg, trunk ? trunk->advertise : NULL);
 	engine_add(e, c);
 	if (channel)
 		channel->calls++;

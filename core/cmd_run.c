@@ -5,6 +5,7 @@
  *	tandem 0.1.0 node HOST boot ID
  *	bot NAME FILE
  *	sip udp:127.0.0.1:5060
+ *	sip tcp:127.0.0.1:5060
  *	control unix:tandem.sock
  *	ready
  */

@@ -3,11 +3,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 
 #include "config_fill.h"
 #include "config_keys.h"
 #include "config_value.h"
+
+#define SIP_PORT 5060
 
 /*
  * Without a file: one trunk on this machine, the bot that comes with Tandem.
@@ -85,6 +88,7 @@ void config_free(struct config *c)
 
 		free(t->name);
 		free(t->uri);
+		free(t->proxy);
 		free(t->match);
 		free(t->username);
 		free(t->password);
@@ -104,6 +108,7 @@ void config_free(struct config *c)
 	free(c->channels);
 	free(c->bots);
 	free(c->listen);
+	free(c->proxies);
 	free_strings(c->codecs, c->codec_count);
 	free_strings(c->control, c->control_count);
 	free(c->default_bot);
@@ -177,15 +182,30 @@ const struct trunk *config_trunk_by_source(const struct config *c,
 	return NULL;
 }
 
-/* ::1 and 0:0::1 are one host. */
+bool config_is_proxy(const struct config *c, const struct sockaddr *source)
+{
+	for (size_t i = 0; source && i < c->proxy_count; i++)
+		if (prefix_has(&c->proxies[i], source))
+			return true;
+	return false;
+}
+
+/* ::1 and 0:0::1 are one host; so are names that differ in case only. */
 static bool same_host(const char *a, const char *b)
 {
 	struct prefix x, y;
 
-	if (prefix_parse(a, &x) || prefix_parse(b, &y))
+	if (prefix_parse(a, &x))
+		return !strcasecmp(a, b);
+	if (prefix_parse(b, &y))
 		return false;
 	return x.family == y.family &&
 	       !memcmp(x.addr, y.addr, sizeof(x.addr));
+}
+
+static uint16_t port_of(const struct trunk *t)
+{
+	return t->port ? t->port : SIP_PORT;
 }
 
 const struct trunk *config_trunk_by_host(const struct config *c,
@@ -201,7 +221,7 @@ const struct trunk *config_trunk_by_host(const struct config *c,
 	}
 	for (size_t i = 0; i < c->trunk_count; i++)
 		if (same_host(c->trunks[i].host, host) &&
-		    (!port || port == c->trunks[i].port))
+		    (!port || port == port_of(&c->trunks[i])))
 			return &c->trunks[i];
 	return NULL;
 }

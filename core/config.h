@@ -34,7 +34,7 @@ struct prefix {
 };
 
 struct listen {
-	char transport[4];	/**< "udp"                     */
+	char transport[4];	/**< "udp" or "tcp"            */
 	char host[46];		/**< numeric address           */
 	uint16_t port;		/**< 0: any free one           */
 };
@@ -42,8 +42,13 @@ struct listen {
 struct trunk {
 	char *name;
 	char *uri;		/**< as written                */
-	char host[64];		/**< of uri, numeric           */
-	uint16_t port;		/**< of uri, 5060 if unnamed   */
+	char host[64];		/**< of uri                    */
+	bool numeric;		/**< host is no name           */
+	uint16_t port;		/**< of uri; unnamed: 5060, 0 if host is a
+				     name                      */
+	const char *transport;	/**< of uri: "udp", "tcp", or NULL */
+	char *proxy;		/**< URI of its outbound proxy, or NULL */
+	char advertise[46];	/**< what we are called there, or "" */
 	struct prefix *match;
 	size_t match_count;
 	enum refer_policy refer;
@@ -80,10 +85,14 @@ struct config {
 	char *folder;		/**< relative paths start here               */
 	struct listen *listen;
 	size_t listen_count;
+	char advertise[46];	/**< sip.advertise, or ""                    */
+	struct prefix *proxies;	/**< whose word on the trunk is taken        */
+	size_t proxy_count;
 	bool accept_any;	/**< sip.accept = "any"                      */
 	enum media_mode media_mode;
 	char media_address[46];
-	char media_advertise[46];	/**< "" = media_address              */
+	char media_advertise[46];	/**< else sip.advertise; "":
+					     media_address           */
 	uint16_t port_min, port_max;
 	char **codecs;		/**< names, in order of preference           */
 	size_t codec_count;
@@ -128,6 +137,9 @@ struct channel *config_channel(struct config *c, const char *id);
 /** Trunk whose match takes this source, first by name, or NULL. */
 const struct trunk *config_trunk_by_source(const struct config *c,
 					   const struct sockaddr *source);
+
+/** Whether a call's source is one of sip.proxies. */
+bool config_is_proxy(const struct config *c, const struct sockaddr *source);
 
 /**
  * Trunk with this host, and this port unless `port` is 0 (a URI that names

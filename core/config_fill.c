@@ -125,13 +125,14 @@ static void add_listen(struct fill *f, const char *path, const char *text)
 	const char *wrong;
 	int port;
 
-	if (!strncmp(text, "tcp:", 4) || !strncmp(text, "tls:", 4)) {
-		config_problem(f->ck, path, "%.3s: not available in this "
-			       "version", text);
+	if (!strncmp(text, "tls:", 4)) {
+		config_problem(f->ck, path, "tls: not available in this "
+			       "version");
 		return;
 	}
-	if (strncmp(text, "udp:", 4)) {
-		config_problem(f->ck, path, "must be \"udp:ADDRESS:PORT\"");
+	if (strncmp(text, "udp:", 4) && strncmp(text, "tcp:", 4)) {
+		config_problem(f->ck, path, "must be \"udp:ADDRESS:PORT\" "
+			       "or \"tcp:ADDRESS:PORT\"");
 		return;
 	}
 	wrong = address_parse(text + 4, l->host, &port);
@@ -139,16 +140,17 @@ static void add_listen(struct fill *f, const char *path, const char *text)
 		config_problem(f->ck, path, "\"%s\" %s", text, wrong);
 		return;
 	}
-	if (is_wildcard(l->host)) {
-		config_problem(f->ck, path, "an address of this machine must "
-			       "be named: sip.advertise is not available in "
-			       "this version");
+	if (is_wildcard(l->host) && !*c->advertise) {
+		config_problem(f->ck, path, "\"%s\" is no address that a "
+			       "peer could send to: sip.advertise must name "
+			       "one", text);
 		return;
 	}
-	strcpy(l->transport, "udp");
+	snprintf(l->transport, sizeof(l->transport), "%.3s", text);
 	l->port = port < 0 ? SIP_PORT : (uint16_t)port;
 	for (size_t i = 0; l->port && i < c->listen_count; i++) {
 		if (strcmp(c->listen[i].host, l->host) ||
+		    strcmp(c->listen[i].transport, l->transport) ||
 		    c->listen[i].port != l->port)
 			continue;
 		config_problem(f->ck, path, "\"%s\" is there twice", text);
@@ -163,6 +165,9 @@ static void fill_sip(struct fill *f, json_t *sip)
 	json_t *list = config_value(sip, "sip.listen", &f->no_memory);
 	char path[64];
 
+	fill_address(f, "sip.advertise", json_object_get(sip, "advertise"),
+		     f->c->advertise);
+	fill_proxies(f, sip);
 	f->c->accept_any = fill_word(f, sip, "sip.accept", accept) == 1;
 	f->c->listen = fill_room(f, json_array_size(list), sizeof(*f->c->listen));
 	for (size_t i = 0; f->c->listen && i < json_array_size(list); i++) {
@@ -248,6 +253,8 @@ static void fill_media(struct fill *f, json_t *media)
 		 sizeof(c->media_address));
 	fill_text(f, media, "media.advertise", c->media_advertise,
 		 sizeof(c->media_advertise));
+	if (!*c->media_advertise)
+		strcpy(c->media_advertise, c->advertise);
 	check_address(f, "media.address", c->media_address,
 		      *c->media_advertise);
 	check_address(f, "media.advertise", c->media_advertise, false);

@@ -15,6 +15,7 @@
 
 struct config;
 struct config_check;
+struct trunk;
 
 struct trunk;
 
@@ -61,5 +62,16 @@ void fill_identity(struct fill *f, struct trunk *t, json_t *table,
 
 /** An empty table of Lua is an empty list as well. */
 bool is_empty(const json_t *v);
+
+/* config_way.c */
+
+/** Of one trunk, whose table is at the path `at`. */
+void fill_way(struct fill *f, struct trunk *t, json_t *table, const char *at);
+
+/** sip.proxies. */
+void fill_proxies(struct fill *f, json_t *sip);
+
+/** An address that peers can send to; left as it is if `v` is nil. */
+void fill_address(struct fill *f, const char *path, json_t *v, char addr[46]);
 
 #endif

@@ -2,87 +2,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-#include <sys/socket.h>
 
 #include "action.h"
 #include "config_fill.h"
 #include "config_keys.h"
 #include "config_value.h"
-#include "uri.h"
-
-#define SIP_PORT 5060
 
 /* trunks */
-
-static void fill_uri(struct fill *f, struct trunk *t, json_t *table,
-		     const char *at)
-{
-	const struct config_check *ck = f->ck;
-	json_t *v = json_object_get(table, "uri");
-	const char *text = json_string_value(v), *wrong;
-	char path[PATH_SIZE];
-	struct uri u;
-
-	snprintf(path, sizeof(path), "%s.uri", at);
-	if (is_nil(v))
-		config_problem(ck, path, "is missing");
-	if (!text)
-		return;
-
-	wrong = uri_parse(&u, text);
-	if (wrong)
-		config_problem(ck, path, "\"%s\" %s", text, wrong);
-	else if (strncasecmp(text, "sip:", 4))
-		config_problem(ck, path, "\"%s\" must begin with \"sip:\"",
-			       text);
-	else if (*u.user || *u.headers)
-		config_problem(ck, path, "\"%s\" must be \"sip:ADDRESS:PORT\"",
-			       text);
-	else if (!u.numeric)
-		config_problem(ck, path, "host name \"%s\": only numeric "
-			       "addresses are available in this version",
-			       u.host);
-	else if (is_wildcard(u.host))
-		config_problem(ck, path, "\"%s\" is no address to call",
-			       u.host);
-	else if (*u.params && strcasecmp(u.params, ";transport=udp"))
-		config_problem(ck, path, "\"%s\" is not available in this "
-			       "version", u.params);
-	else {
-		t->uri = fill_copy(f, text);
-		snprintf(t->host, sizeof(t->host), "%s", u.host);
-		t->port = u.port ? u.port : SIP_PORT;
-	}
-}
-
-static void fill_match(struct fill *f, struct trunk *t, json_t *table,
-		       const char *at)
-{
-	json_t *list = json_object_get(table, "match");
-	const size_t n = json_array_size(list);
-	char path[PATH_SIZE];
-
-	t->match = fill_room(f, n + 1, sizeof(*t->match));
-	if (!t->match)
-		return;
-	if (is_nil(list) && *t->host &&
-	    !prefix_parse(t->host, &t->match[0]))
-		t->match_count = 1;
-	for (size_t i = 0; i < n; i++) {
-		const char *s = json_string_value(json_array_get(list, i));
-
-		if (!s)
-			continue;
-		snprintf(path, sizeof(path), "%s.match[%zu]", at, i + 1);
-		if (prefix_parse(s, &t->match[t->match_count]))
-			config_problem(f->ck, path, "\"%s\" must be an address "
-				       "or a network such as \"10.0.0.0/8\"",
-				       s);
-		else
-			t->match_count++;
-	}
-}
 
 static void fill_headers(struct fill *f, struct trunk *t, json_t *table,
 			 const char *at)
@@ -121,8 +47,7 @@ static void fill_trunk(struct fill *f, struct trunk *t, json_t *table)
 	char at[PATH_SIZE - 64], path[PATH_SIZE];
 
 	snprintf(at, sizeof(at), "trunks.%s", t->name);
-	fill_uri(f, t, table, at);
-	fill_match(f, t, table, at);
+	fill_way(f, t, table, at);
 	fill_headers(f, t, table, at);
 	t->refer = (enum refer_policy)
 		fill_word(f, table, "trunks.*.refer", refer);

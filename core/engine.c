@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <uv.h>
 
 #include "engine_i.h"
@@ -189,12 +190,34 @@ static bool take_token(struct engine *e)
 	return true;
 }
 
+/*
+ * Behind a balancer all calls come from one address: it says whose they are.
+ * From anybody else the header means nothing.
+ */
+static const struct trunk *trunk_of(const struct engine *e,
+				    const struct leg_invite *inv)
+{
+	const char *name = NULL;
+
+	if (!config_is_proxy(e->config, inv->source))
+		return config_trunk_by_source(e->config, inv->source);
+	for (unsigned i = 0; i < inv->header_count; i++) {
+		if (strcasecmp(inv->headers[i].name, "X-Tandem-Trunk"))
+			continue;
+		if (name)
+			return NULL;	/* one of them is the caller's own */
+		name = inv->headers[i].value;
+	}
+	return name ? config_trunk(e->config, name) : NULL;
+}
+
 /* Who takes the call: 0, or the status that refuses it. */
 static int find_entry(struct engine *e, const struct leg_invite *inv,
 		      struct entry *en)
 {
-	en->trunk = config_trunk_by_source(e->config, inv->source);
-	if (!en->trunk && !e->config->accept_any)
+	en->trunk = trunk_of(e, inv);
+	if (!en->trunk && (!e->config->accept_any ||
+			   config_is_proxy(e->config, inv->source)))
 		return 403;
 	en->channel = config_channel_for(e->config, en->trunk,
 					 inv->request_user);

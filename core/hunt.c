@@ -85,7 +85,8 @@ static int ring(struct aim *a, uint64_t ms)
 	snprintf(a->leg_id, sizeof(a->leg_id), "%.30s-l%u", t->id, t->tries);
 	transfer_progress(t, a, "dialing", 0, NULL);
 	return call_dial(t->call, &(struct call_dialled){
-		.sw = t->sw, .to = a->to, .trunk = a->trunk, .uri = a->uri,
+		.sw = t->sw, .to = a->to, .trunk = a->trunk,
+		.own = a->own, .uri = a->uri,
 		.diversion = a->diversion ? &diversion : NULL,
 		.offer = t->offered, .timeout_ms = ms,
 	}, on_attempt, a, &a->attempt);

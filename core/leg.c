@@ -86,6 +86,12 @@ int leg_reply(struct leg *leg, unsigned id, int status)
 	return leg->ops->reply(leg, id, status);
 }
 
+void leg_advertise(struct leg *leg, const char *address)
+{
+	if (address && *address && leg->ops->advertise)
+		leg->ops->advertise(leg, address);
+}
+
 void leg_end(struct leg *leg, const struct leg_reason *reason)
 {
 	if (!leg)

@@ -70,7 +70,8 @@ enum leg_cause {
 	LEG_CAUSE_CANCEL,	/**< the peer cancelled its INVITE          */
 	LEG_CAUSE_NO_ACK,	/**< no ACK in 64*T1; BYE has been sent     */
 	LEG_CAUSE_DEAD,		/**< 481 or 408 to a request in the dialog  */
-	LEG_CAUSE_UNREACHABLE,	/**< ICMP error, or nothing to send to      */
+	LEG_CAUSE_UNREACHABLE,	/**< ICMP error, refused connection, or no
+				     address: a name that leads nowhere     */
 	LEG_CAUSE_TIMEOUT,	/**< no final answer in 64*T1               */
 	LEG_CAUSE_BAD_ANSWER,	/**< 2xx without usable SDP; BYE was sent   */
 	LEG_CAUSE_UNAUTHORIZED,	/**< a challenge that cannot be met         */
@@ -140,8 +141,9 @@ struct credentials {
 
 /** An INVITE to send. All borrowed for the call. */
 struct leg_dial {
-	const char *uri;		/**< Request-URI and To, valid SIP URI
-					     whose host is a numeric address */
+	const char *uri;		/**< Request-URI and To, valid SIP
+					     URI; a name is looked up while
+					     the leg is there already     */
 	const char *from_user;		/**< "" for none                  */
 	const char *from_display;	/**< "" for none; quoted by the leg */
 	const char *from_host;		/**< NULL: our advertised address */
@@ -155,6 +157,11 @@ struct leg_dial {
 	unsigned header_count;
 	int max_forwards;
 	struct offer *offer;
+	const char *proxy;		/**< URI of an outbound proxy: goes
+					     there, in a Route; or NULL   */
+	const char *transport;		/**< "udp", "tcp" or NULL, if neither
+					     `uri` nor `proxy` says it    */
+	const char *advertise;		/**< as leg_advertise(), or NULL  */
 };
 
 /** A REFER to send on an established leg. All borrowed. */
@@ -200,6 +207,8 @@ struct leg_ops {
 	void (*pass)(struct leg *leg, bool on);
 	int (*request)(struct leg *leg, const struct leg_message *m);
 	int (*reply)(struct leg *leg, unsigned id, int status);
+	/** May be NULL: then there is nothing to advertise. */
+	void (*advertise)(struct leg *leg, const char *address);
 };
 
 /** What the engine implements for inbound calls. */
@@ -317,6 +326,13 @@ int leg_request(struct leg *leg, const struct leg_message *m);
 
 /** Answers a LEG_REQUEST. UV_ENOTCONN: it waits no longer. */
 int leg_reply(struct leg *leg, unsigned id, int status);
+
+/**
+ * Says what we are called on this leg's side, in Contact and our own SDP; NULL:
+ * as the node is everywhere. Before the first answer; inbound legs only, for
+ * others see struct leg_dial.
+ */
+void leg_advertise(struct leg *leg, const char *address);
 
 /** Gives the leg up, in any state; see above. NULL is allowed for both. */
 void leg_end(struct leg *leg, const struct leg_reason *reason);

@@ -147,6 +147,7 @@ static int open_sip(struct node *n, struct problems *p)
 	err = sip_open(&n->signalling, n->loop, &(struct sip_options){
 		.listen = listen,
 		.listen_count = c->listen_count,
+		.advertise = c->advertise,
 		.t1_ms = c->timers[TIMER_T1],
 		.t1x64_ms = c->timers[TIMER_T1X64],
 		.session_expires_ms = c->timers[TIMER_SESSION_EXPIRES],

@@ -77,12 +77,13 @@ static json_t *sip_stats(const struct node *n)
 	struct sip_counters c = { 0 };
 
 	sip_counters(n->signalling, &c);
-	return json_pack("{s:I, s:I, s:I, s:I, s:I}",
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}",
 		"requests", (json_int_t)c.requests,
 		"responses", (json_int_t)c.responses,
 		"dropped", (json_int_t)c.dropped,
 		"refused", (json_int_t)c.refused,
-		"unsendable", (json_int_t)c.unsendable);
+		"unsendable", (json_int_t)c.unsendable,
+		"connections_refused", (json_int_t)c.connections_refused);
 }
 
 /* Beside the engine's gauges and counters, and control's. */

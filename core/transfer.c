@@ -393,22 +393,6 @@ static int refuse(struct action_error *err, const char *text)
 	return UV_EINVAL;
 }
 
-/* Whether a bridge can reach it, in this version. */
-static int check_target(const char *uri, struct action_error *err)
-{
-	struct uri u;
-
-	if (uri_parse(&u, uri))
-		return refuse(err, "the target is not a valid SIP URI");
-	if (!u.numeric)
-		return refuse(err, "the target's host is a name; names are "
-			      "not resolved in this version, use an address");
-	if (uri_has_param(&u, "transport"))
-		return refuse(err, "the target names a transport, which is "
-			      "not available in this version");
-	return 0;
-}
-
 /* Contract 5.2: what "auto" means here, and what cannot be forced. */
 static int resolve(struct transfer *t, struct action_error *err)
 {
@@ -417,13 +401,9 @@ static int resolve(struct transfer *t, struct action_error *err)
 	const enum refer_policy policy = c->trunk ? c->trunk->refer
 						  : REFER_AUTO;
 	bool elsewhere = false;
-	int rc = 0;
 
-	for (unsigned i = 0; i < t->aim_count; i++) {
+	for (unsigned i = 0; i < t->aim_count; i++)
 		elsewhere |= t->aims[i].trunk != c->trunk;
-		if (!rc)
-			rc = check_target(t->aims[i].uri, err);
-	}
 	t->method = sw->method;
 	if (sw->method == METHOD_REFER && elsewhere)
 		return refuse(err, "method \"refer\" cannot go over another "
@@ -436,9 +416,9 @@ static int resolve(struct transfer *t, struct action_error *err)
 			t->aim_count > 1 || elsewhere ||
 			policy == REFER_NEVER || lacks
 			? METHOD_BRIDGE : METHOD_REFER;
-		t->may_fall_back = t->method == METHOD_REFER && !rc;
+		t->may_fall_back = t->method == METHOD_REFER;
 	}
-	return t->method == METHOD_REFER ? 0 : rc;
+	return 0;
 }
 
 static int aim_init(struct transfer *t, struct aim *a,

@@ -165,13 +165,22 @@ const char *uri_print(const struct uri *u, bool params, char *buf)
 
 bool uri_has_param(const struct uri *u, const char *name)
 {
+	return uri_param(u, name, NULL, 0);
+}
+
+bool uri_param(const struct uri *u, const char *name, char *buf, size_t size)
+{
 	const size_t len = strlen(name);
 
 	for (const char *p = u->params; *p == ';'; p += strcspn(p, ";")) {
 		p++;
-		if (!strncasecmp(p, name, len) &&
-		    (!p[len] || p[len] == ';' || p[len] == '='))
-			return true;
+		if (strncasecmp(p, name, len) ||
+		    (p[len] && p[len] != ';' && p[len] != '='))
+			continue;
+		p += len + (p[len] == '=');
+		if (size)
+			snprintf(buf, size, "%.*s", (int)strcspn(p, ";"), p);
+		return true;
 	}
 	return false;
 }

@@ -34,6 +34,9 @@ const char *uri_print(const struct uri *u, bool params, char *buf);
 /** Whether the parameters have one of this name. */
 bool uri_has_param(const struct uri *u, const char *name);
 
+/** The same, and its value into `buf` ("" if it has none). */
+bool uri_param(const struct uri *u, const char *name, char *buf, size_t size);
+
 /**
  * Writes a phone number as the wire has it: without separators. `buf` takes
  * at least strlen(number) + 1 bytes. Returns `buf`.

@@ -11,21 +11,29 @@
 
 #include "core/leg.h"
 #include "core/loop.h"
+#include "route.h"
 #include "sip.h"
 
 struct drive;
 struct scratch;
 struct sip_leg;
 
-/** One listen entry, as bound. */
+/** One listen entry, as bound; or the same as a trunk is to see it. */
 struct local {
-	char ident[8];		/**< names its transport in sofia          */
+	/** Names its transport in sofia, together with the protocol: UDP and
+	 * TCP of one address share it, so that one can stand in for the
+	 * other. */
+	char ident[8];
+	bool tcp;
+	char bound[46];		/**< what is bound, without brackets       */
 	char host[48];		/**< as in a URI: IPv6 has brackets        */
 	char addr[46];		/**< the same for SDP, without brackets    */
 	uint16_t port;
 	int family;
 	bool loopback;
 	sip_contact_t *contact;
+	struct local *next;	/**< among those for trunks                */
+	const struct local *base;	/**< of such a one                 */
 };
 
 struct sip {
@@ -37,6 +45,9 @@ struct sip {
 	nta_agent_t *agent;
 	struct local *local;
 	size_t local_count;
+	struct local *views;	/**< for trunks that advertise another     */
+	char advertise[46];	/**< sip.advertise, or ""                  */
+	bool tcp;		/**< some entry is                         */
 	uint64_t t1x64;
 	uint32_t session_expires_s;
 
@@ -70,10 +81,28 @@ struct sip {
 #define UNACKED_MAX 3000
 #define CALLING_MAX 3000
 
-/** Listen entry that a message to `host` (numeric) leaves from. */
-const struct local *sip_local_for(const struct sip *s, const char *host);
+/* local.c */
+
+/** Listen entry that a message to `host` (numeric) leaves from, or NULL. */
+const struct local *sip_local_for(const struct sip *s, const char *host,
+				  enum transport by);
 
 /** Listen entry on which `msg` came in. */
 const struct local *sip_local_of(const struct sip *s, msg_t *msg);
+
+/**
+ * The same entry with another address in Contact and SDP; NULL or "": that of
+ * sip.advertise. Lives as long as `s`. NULL: no memory.
+ */
+const struct local *sip_local_as(struct sip *s, const struct local *l,
+				 const char *advertise);
+
+/** Whether a connection to `r` is there to be used. */
+bool sip_is_connected(const struct sip *s, const struct local *l,
+		      const struct route *r);
+
+/** Opens the sockets; UV_E*, with `*failed` as sip_open() has it. */
+int sip_listen_all(struct sip *s, const struct sip_options *o, int *failed);
+void sip_listen_free(struct sip *s);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <uv.h>
 
 #include <sofia-sip/msg_addr.h>
@@ -175,9 +176,68 @@ void dialog_dead(struct sip_leg *l, const struct leg_event *answer)
 	gone(l, answer, LEG_CAUSE_DEAD);
 }
 
+/*
+ * Over TCP the peer's own connection is the way to it, whatever its Contact
+ * says: through a NAT there is no other. Unless its Route leads elsewhere.
+ */
+static bool by_connection(const struct sip_leg *l, const url_t *hop,
+			  bool routed, struct route *r)
+{
+	if (l->last.by != BY_TCP ||
+	    !sip_is_connected(l->sip, l->local, &l->last))
+		return false;
+	if (routed && hop && !route_from_url(r, hop) &&
+	    strcmp(r->host, l->last.host))
+		return false;
+	*r = l->last;
+	return true;
+}
+
+/* One of ours that can send there. */
+static void leave_by(struct sip_leg *l, struct route *r)
+{
+	const struct local *to;
+
+	if ((r->by == BY_TCP) == l->local->tcp)
+		return;
+	to = sip_local_for(l->sip, r->host, r->by);
+	if (to && l->local->base)
+		to = sip_local_as(l->sip, to, l->local->addr);
+	if (to)
+		l->local = to;
+	else
+		r->by = l->local->tcp ? BY_TCP : BY_ANY;
+}
+
 void dialog_route(struct sip_leg *l, struct route *r)
 {
-	l->by_source = route_in_dialog(r, l->dialog, &l->last);
+	bool routed;
+	const url_t *hop = route_next_hop(l->dialog, &routed);
+
+	l->by_source = false;
+	if (by_connection(l, hop, routed, r)) {
+		l->by_source = true;
+	} else if (hop && !route_from_url(r, hop)) {
+		/* A Contact often does not say that it is reached by TCP. */
+		if (r->by == BY_ANY && l->last.by == BY_TCP)
+			r->by = BY_TCP;
+	} else {
+		*r = l->last;
+		l->by_source = true;
+	}
+	leave_by(l, r);
+	l->udp_only = r->by == BY_UDP;
+}
+
+void dialog_advertise(struct sip_leg *l, const char *address)
+{
+	const struct local *view = sip_local_as(l->sip, l->local, address);
+
+	/* No memory: as we are called everywhere. */
+	if (!view || !view->base)
+		return;
+	l->local = view;
+	l->sdp.advertise = view->addr;
 }
 
 static int on_bye(nta_outgoing_magic_t *magic, nta_outgoing_t *orq,
@@ -397,6 +457,11 @@ static int credentials(struct leg *leg, const struct credentials *cr)
 	return auth_set(&dialog_of(leg)->auth, cr);
 }
 
+static void advertise(struct leg *leg, const char *address)
+{
+	dialog_advertise(dialog_of(leg), address);
+}
+
 static const struct leg_ops ops = {
 	.ring = invite_in_ring,
 	.answer = invite_in_answer,
@@ -412,6 +477,7 @@ static const struct leg_ops ops = {
 	.pass = pass_set,
 	.request = pass_request,
 	.reply = pass_reply,
+	.advertise = advertise,
 };
 
 /* requests of the peer */
@@ -451,12 +517,13 @@ static void refresh_source(struct sip_leg *l, nta_incoming_t *irq)
 {
 	msg_t *msg;
 
-	if (!l->by_source)
+	/* A TCP peer may come on another connection each time. */
+	if (!l->by_source && !l->sip->tcp)
 		return;
 
 	msg = nta_incoming_getrequest(irq);
 	if (msg)
-		route_from_addr(&l->last, msg_addr(msg));
+		route_from_msg(&l->last, msg);
 	msg_destroy(msg);
 }
 

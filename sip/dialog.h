@@ -69,6 +69,7 @@ struct sip_leg {
 	bool heard;		/**< outbound: a provisional came          */
 	bool cancelled;		/**< CANCEL was sent                       */
 	bool by_source;		/**< its requests go to `last`             */
+	bool udp_only;		/**< and never by TCP for their size       */
 	bool offered;		/**< our 200 carried an offer              */
 	bool peer_offered;	/**< the same for `peer`                   */
 	struct route last;	/**< where the peer's last message is from */
@@ -140,6 +141,9 @@ void dialog_go_on(struct sip_leg *l);
 /** Sets `r` to where the leg's next request goes. */
 void dialog_route(struct sip_leg *l, struct route *r);
 
+/** Sets what we are called in it; `address` may be NULL. */
+void dialog_advertise(struct sip_leg *l, const char *address);
+
 /** ACKs the 2xx to `invite`. */
 void dialog_ack(struct sip_leg *l, nta_outgoing_t *invite);
 
@@ -163,7 +167,8 @@ void dialog_answer(struct answer *a, nta_outgoing_t *orq, const sip_t *sip);
 
 /** Tags that every request of a leg has: the transport it leaves by. */
 #define DIALOG_TAGS(l) TAG_IF((l)->sip->local_count > 1, \
-			      TPTAG_IDENT((l)->local->ident))
+			      TPTAG_IDENT((l)->local->ident)), \
+		       TAG_IF((l)->udp_only, TPTAG_MTU(65535))
 
 /* invite_in.c */
 struct sip_leg *invite_in(struct sip *s, msg_t *msg, sip_t *sip);

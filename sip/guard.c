@@ -2,18 +2,21 @@
  * Four functions of sofia-sip that the library itself calls through its
  * symbol table are defined here, in our own binary, and so take their place.
  * Each does what the library's own does but for one case, which would end the
- * process or send packets where a stranger wants them.
+ * process or send packets where a stranger wants them. connections.c has three
+ * more.
  */
 #define _GNU_SOURCE	/* RTLD_NEXT */
 
 #include "guard.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <limits.h>
 #include <string.h>
 #include <strings.h>
 #include <uv.h>
 
+#include <sofia-sip/hostdomain.h>
 #include <sofia-sip/msg_addr.h>
 #include <sofia-sip/nta_tag.h>
 #include <sofia-sip/sip.h>
@@ -23,8 +26,10 @@
 #include <sofia-sip/su_tag_io.h>
 #include <sofia-sip/su_tagarg.h>
 #include <sofia-sip/tport.h>
+#include <sofia-sip/tport_tag.h>
 #include <sofia-sip/url.h>
 
+#include "connections.h"
 #include "route.h"
 #include "sip.h"
 
@@ -68,6 +73,31 @@ int guard_open(struct sip_counters *c)
 }
 
 /*
+ * Where a response goes whose connection the peer has closed: to the port its
+ * Via names, at the address it came from (RFC 3261 18.2.2). sofia would try
+ * the port the connection had at the other end, where nobody listens.
+ */
+static tport_t *reconnect(tport_t *self, const sip_t *sip, tp_name_t *to)
+{
+	if (!tport_is_secondary(self) || tport_is_clear_to_send(self))
+		return self;
+
+	to->tpn_port = sip->sip_via->v_port ? sip->sip_via->v_port : "5060";
+	return tport_parent(self);
+}
+
+/* The transport layer looks up names, and blocks meanwhile: never by us. */
+static int is_numeric(const tp_name_t *to)
+{
+	return to->tpn_host && host_is_ip_address(to->tpn_host);
+}
+
+static int is_broken_pipe(const msg_t *msg)
+{
+	return msg_errno(msg) == EPIPE || msg_errno(msg) == ECONNRESET;
+}
+
+/*
  * A response that cannot be sent (its Via says port 0, or an address that the
  * socket refuses) leaves an INVITE transaction without a state, and the ACK
  * that follows with the same branch ends in an assertion. To the caller such a
@@ -79,12 +109,27 @@ tport_t *tport_tsend(tport_t *self, msg_t *msg, tp_name_t const *tpn,
 {
 	const sip_t *sip = sip_object(msg);
 	const int response = sip && sip->sip_status;
-	tport_t *sent = NULL;
+	tport_t *sent = NULL, *by = self;
+	tp_name_t to = { 0 };
 	ta_list ta;
 
-	if (!response || !sip->sip_via || !sip->sip_via->v_maddr) {
+	if (tpn)
+		to = *tpn;
+	if (response && sip->sip_via && self)
+		by = reconnect(self, sip, &to);
+	if (is_numeric(&to) && (!response || !sip->sip_via ||
+				!sip->sip_via->v_maddr)) {
 		ta_start(ta, tag, value);
-		sent = real_tsend(self, msg, tpn, ta_tags(ta));
+		connections_send_begin();
+		sent = real_tsend(by, msg, &to, ta_tags(ta));
+		/* Closed by the peer, which we had not seen yet. */
+		if (connections_send_end() && !sent && !response &&
+		    is_broken_pipe(msg)) {
+			connections_send_begin();
+			sent = real_tsend(tport_parent(by), msg, &to,
+					  TPTAG_FRESH(1), ta_tags(ta));
+			connections_send_end();
+		}
 		(void)ta_end(ta);
 	}
 	if (!sent && response) {
@@ -149,7 +194,7 @@ int guard_ack_bye(nta_agent_t *agent, msg_t *msg, int bye)
 	sip_cseq_t *cseq;
 
 	if (!sip->sip_via || !sip->sip_cseq ||
-	    route_from_addr(&route, msg_addr(msg)))
+	    route_from_msg(&route, msg))
 		return -1;
 
 	leg = nta_leg_tcreate(agent, NULL, NULL,

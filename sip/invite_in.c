@@ -25,7 +25,7 @@ struct sip_leg *invite_in(struct sip *s, msg_t *msg, sip_t *sip)
 		goto fail;
 
 	l->local = sip_local_of(s, msg);
-	if (route_from_addr(&l->last, msg_addr(msg)))
+	if (route_from_msg(&l->last, msg))
 		goto fail;
 	l->dialog = nta_leg_tcreate(s->agent, dialog_request,
 				    (nta_leg_magic_t *)l,

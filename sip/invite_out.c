@@ -202,7 +202,7 @@ static int on_response(nta_outgoing_magic_t *magic, nta_outgoing_t *orq,
 	if (sip && sip->sip_status->st_status < 200) {
 		progress(l, sip);
 	} else if (sip && sip->sip_status->st_status < 300) {
-		route_from_addr(&l->last, msg_addr(msg));
+		route_from_msg(&l->last, msg);
 		answered(l, sip);
 	} else {
 		rejected(l, orq, sip);
@@ -387,7 +387,11 @@ int invite_out(struct signalling *port, const struct leg_dial *d, leg_h *h,
 	if (route_from_url(&l->last, url))
 		goto out;
 
-	l->local = sip_local_for(s, l->last.host);
+	l->local = sip_local_for(s, l->last.host, l->last.by);
+	err = UV_EPROTONOSUPPORT;
+	if (!l->local)
+		goto out;
+	l->udp_only = l->last.by == BY_UDP;
 	err = make_dialog(l, d, url);
 	if (!err)
 		err = send_invite(l, d, url);

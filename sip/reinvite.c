@@ -220,7 +220,7 @@ static int on_response(nta_outgoing_magic_t *magic, nta_outgoing_t *orq,
 	/* `sip` lives in it, and must outlive the transaction. */
 	msg = nta_outgoing_getresponse(orq);
 	if (l->by_source && a.status)
-		route_from_addr(&l->last, msg_addr(msg));
+		route_from_msg(&l->last, msg);
 	if (a.status && a.status < 300)
 		accepted(l, orq, sip, &a);
 	else

@@ -4,9 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
 #include <uv.h>
 
 #include <sofia-sip/hostdomain.h>
+#include <sofia-sip/msg_addr.h>
 
 url_string_t *route_url(struct route *r)
 {
@@ -14,12 +17,14 @@ url_string_t *route_url(struct route *r)
 	url_init(&r->url, url_sip);
 	r->url.url_host = r->host;
 	r->url.url_port = r->port;
-	r->url.url_params = "transport=udp";
+	r->url.url_params = r->by == BY_TCP ? "transport=tcp"
+					    : "transport=udp";
 	return (url_string_t *)&r->url;
 }
 
-int route_from_addr(struct route *r, const su_sockaddr_t *addr)
+int route_from_msg(struct route *r, msg_t *msg)
 {
+	const su_sockaddr_t *addr = msg_addr(msg);
 	char text[46];
 
 	switch (addr->su_family) {
@@ -37,7 +42,22 @@ int route_from_addr(struct route *r, const su_sockaddr_t *addr)
 	}
 	snprintf(r->port, sizeof(r->port), "%u",
 		 (unsigned)ntohs(addr->su_port));
+	/* Who sends datagrams from there takes them there. */
+	r->by = msg_addrinfo(msg)->ai_socktype == SOCK_STREAM ? BY_TCP
+							      : BY_UDP;
 	return 0;
+}
+
+int route_transport(const url_t *url)
+{
+	char by[8];
+
+	if (!url->url_params || url_param(url->url_params, "transport", by,
+					  sizeof(by)) <= 0)
+		return BY_ANY;
+	if (!strcasecmp(by, "tcp"))
+		return BY_TCP;
+	return strcasecmp(by, "udp") ? -1 : BY_UDP;
 }
 
 int route_from_url(struct route *r, const url_t *url)
@@ -45,6 +65,7 @@ int route_from_url(struct route *r, const url_t *url)
 	char maddr[48];
 	const char *host = url->url_host;
 	unsigned long port = 5060;
+	const int by = route_transport(url);
 	char *end;
 
 	if (url->url_type != url_sip && url->url_type != url_sips)
@@ -66,20 +87,22 @@ int route_from_url(struct route *r, const url_t *url)
 	else
 		snprintf(r->host, sizeof(r->host), "%s", host);
 	snprintf(r->port, sizeof(r->port), "%lu", port);
+	r->by = by < 0 ? BY_ANY : (enum transport)by;
 	return 0;
 }
 
-bool route_in_dialog(struct route *r, nta_leg_t *dialog,
-		     const struct route *last)
+const url_t *route_next_hop(nta_leg_t *dialog, bool *routed)
 {
 	const sip_route_t *route = NULL;
 	const sip_contact_t *target = NULL;
+	const url_t *url = NULL;
 
 	nta_leg_get_route(dialog, &route, &target);
-	if (route && !route_from_url(r, route->r_url))
-		return false;
-	if (!route && target && !route_from_url(r, target->m_url))
-		return false;
-	*r = *last;
-	return true;
+	*routed = route != NULL;
+	if (route)
+		url = route->r_url;
+	else if (target)
+		url = target->m_url;
+	return url && (url->url_type == url_sip || url->url_type == url_sips)
+		? url : NULL;
 }

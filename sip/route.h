@@ -2,8 +2,7 @@
  * @file route.h  Where a request goes: always a numeric address
  *
  * Given to nta as route_url it keeps sofia from ever looking up a name; the
- * Request-URI and the dialog's routes stay as they are (RFC 3263 4 is the
- * business of whoever configured the trunk).
+ * Request-URI and the dialog's routes stay as they are. Names are resolve.h's.
  */
 #ifndef TANDEM_SIP_ROUTE_H
 #define TANDEM_SIP_ROUTE_H
@@ -15,25 +14,34 @@
 #include <sofia-sip/su.h>
 #include <sofia-sip/url.h>
 
+enum transport {
+	BY_ANY,		/**< UDP; TCP for what is too large for a datagram
+			     (RFC 3261 18.1.1), unless that is refused      */
+	BY_UDP,		/**< UDP, whatever the size                         */
+	BY_TCP,
+};
+
 struct route {
 	url_t url;
 	char host[48];		/**< IPv6 in brackets */
 	char port[6];
+	enum transport by;
 };
 
-/** 0, or UV_EINVAL if the address is neither IPv4 nor IPv6. */
-int route_from_addr(struct route *r, const su_sockaddr_t *addr);
+/** Where `msg` came from, and how: that connection, if it is TCP. */
+int route_from_msg(struct route *r, msg_t *msg);
 
 /** 0, or UV_EINVAL if the URI's host (or its maddr) is not numeric. */
 int route_from_url(struct route *r, const url_t *url);
 
+/** What the URI's transport parameter asks for; -1: none that we have. */
+int route_transport(const url_t *url);
+
 /**
- * Where the next request in `dialog` goes: its first Route, else its remote
- * target; if that host is a name, `last`, where the peer's last message came
- * from, which also is what works through a NAT. True if that was taken.
+ * Whose URI the next request in `dialog` is sent to: its first Route, else its
+ * remote target (RFC 3261 12.2.1.1); NULL if that is no SIP URI.
  */
-bool route_in_dialog(struct route *r, nta_leg_t *dialog,
-		     const struct route *last);
+const url_t *route_next_hop(nta_leg_t *dialog, bool *routed);
 
 /** As nta wants it; valid as long as `r` stays where it is. */
 url_string_t *route_url(struct route *r);

@@ -32,6 +32,8 @@ struct sdp_dialog {
 	char *others;		/**< m= lines that are not our audio, as we
 				     refuse them, one a line             */
 	unsigned audio;		/**< place of our audio among them       */
+	const char *advertise;	/**< our address for the node's own; NULL:
+				     as they say; borrowed               */
 };
 
 void sdp_dialog_free(struct sdp_dialog *d);

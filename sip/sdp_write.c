@@ -243,7 +243,8 @@ static void write_rest(struct text *t, const struct sdp_dialog *d,
 {
 	const size_t before = t->len;
 	const char *p = d->others, *line;
-	const char *c = o->addr[0] ? o->addr : addr;
+	const char *c = !o->body && d->advertise ? d->advertise :
+		o->addr[0] ? o->addr : addr;
 	unsigned i = 0;
 	size_t n;
 

@@ -1,32 +1,19 @@
 #include "sip.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include <uv.h>
 
-#include <sofia-sip/nta_tport.h>
 #include <sofia-sip/su_tagarg.h>
-#include <sofia-sip/tport.h>
 
-#include "admit.h"
 #include "agent.h"
+#include "connections.h"
 #include "core/log.h"
 #include "dialog.h"
 #include "drive.h"
 #include "fields.h"
 #include "guard.h"
 #include "logs.h"
-
-/* Timers T2 and T4 of RFC 3261 17 (table 4). */
-#define T2_MS 4000
-#define T4_MS 5000
-
-/* Bytes reserved with each message: fewer, larger allocations. */
-#define PRELOAD 2048
 
 static void count(struct signalling *port, size_t *legs,
 		  size_t *transactions)
@@ -44,201 +31,6 @@ static const struct signalling_ops ops = {
 	.dial = invite_out,
 	.count = count,
 };
-
-const struct local *sip_local_for(const struct sip *s, const char *host)
-{
-	const bool six = *host == '[';
-	const bool loopback = !strncmp(host, "127.", 4) ||
-		!strcmp(host, "[::1]");
-	const struct local *family = NULL;
-
-	if (s->local_count == 1)
-		return s->local;
-	for (size_t i = 0; i < s->local_count; i++) {
-		const struct local *l = &s->local[i];
-
-		if ((l->family == AF_INET6) != six)
-			continue;
-		if (l->loopback == loopback)
-			return l;
-		if (!family)
-			family = l;
-	}
-	return family ? family : s->local;
-}
-
-const struct local *sip_local_of(const struct sip *s, msg_t *msg)
-{
-	const tport_t *tp;
-	const char *ident;
-
-	if (s->local_count == 1)
-		return s->local;
-
-	tp = tport_delivered_by(nta_agent_tports(s->agent), msg);
-	ident = tp ? tport_name(tp)->tpn_ident : NULL;
-	for (size_t i = 0; ident && i < s->local_count; i++)
-		if (!strcmp(s->local[i].ident, ident))
-			return &s->local[i];
-	return s->local;
-}
-
-/* listening */
-
-static int parse_listen(struct local *l, const struct sip_listen *from,
-			size_t i)
-{
-	unsigned char buf[16];
-	struct in_addr in;
-
-	if (strcmp(from->transport, "udp") ||
-	    strlen(from->host) >= sizeof(l->addr))
-		return UV_EINVAL;
-
-	snprintf(l->ident, sizeof(l->ident), "%u", (unsigned)i & 0xffff);
-	strcpy(l->addr, from->host);
-	l->port = from->port;
-	if (inet_pton(AF_INET, from->host, &in) == 1) {
-		l->family = AF_INET;
-		l->loopback = ntohl(in.s_addr) >> 24 == 127;
-		snprintf(l->host, sizeof(l->host), "%s", from->host);
-	} else if (inet_pton(AF_INET6, from->host, buf) == 1) {
-		l->family = AF_INET6;
-		l->loopback = !strcmp(from->host, "::1");
-		snprintf(l->host, sizeof(l->host), "[%.45s]", from->host);
-	} else {
-		return UV_EINVAL;
-	}
-	return 0;
-}
-
-/* Tags go by value into both calls, so the choice is made in one place. */
-static int add_transport(struct sip *s, struct local *l,
-			 const struct sip_options *o)
-{
-	char url[96];
-	int err;
-
-	if (l->port)
-		snprintf(url, sizeof(url), "sip:%s:%u;transport=udp", l->host,
-			 (unsigned)l->port);
-	else
-		snprintf(url, sizeof(url), "sip:%s:*;transport=udp", l->host);
-
-	errno = 0;
-	if (s->agent) {
-		err = nta_agent_add_tport(s->agent, (url_string_t *)url,
-					  TPTAG_IDENT(l->ident),
-					  TPTAG_UDP_RMEM(4000000),
-					  TPTAG_UDP_WMEM(4000000),
-					  TPTAG_QUEUESIZE(999), TAG_END());
-	} else {
-		s->agent = nta_agent_create(
-			s->root, (url_string_t *)url, admit_message,
-			(nta_agent_magic_t *)s, NTATAG_UA(1),
-			NTATAG_MERGE_482(1), NTATAG_UDP_MTU(65535),
-			NTATAG_MAXSIZE(65536), NTATAG_SERVER_RPORT(1),
-			NTATAG_CLIENT_RPORT(1), NTATAG_USE_NAPTR(0),
-			NTATAG_USE_SRV(0), NTATAG_SIP_T1(o->t1_ms),
-			NTATAG_SIP_T1X64(o->t1x64_ms), NTATAG_SIP_T2(T2_MS),
-			NTATAG_SIP_T4(T4_MS), NTATAG_PRELOAD(PRELOAD),
-			TPTAG_STUN_SERVER(0),
-			TPTAG_IDENT(l->ident),
-			TPTAG_UDP_RMEM(4000000), TPTAG_UDP_WMEM(4000000),
-			TPTAG_QUEUESIZE(999), TAG_END());
-		err = s->agent ? 0 : -1;
-	}
-	if (err < 0)
-		return errno ? -errno : UV_EIO;
-	return 0;
-}
-
-/* sofia sets SO_REUSEADDR, with which Linux lets two processes share a UDP
- * port: whether somebody has it is found out by a socket without. */
-static int is_free(const struct local *l)
-{
-	struct sockaddr_in in = { .sin_family = AF_INET };
-	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6 };
-	const struct sockaddr *sa = (const struct sockaddr *)&in;
-	socklen_t len = sizeof(in);
-	int fd, err = 0;
-
-	if (l->family == AF_INET6) {
-		inet_pton(AF_INET6, l->addr, &in6.sin6_addr);
-		in6.sin6_port = htons(l->port);
-		sa = (const struct sockaddr *)&in6;
-		len = sizeof(in6);
-	} else {
-		inet_pton(AF_INET, l->addr, &in.sin_addr);
-		in.sin_port = htons(l->port);
-	}
-	fd = socket(l->family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -errno;
-	if (bind(fd, sa, len))
-		err = -errno;
-	close(fd);
-	return err;
-}
-
-/* What was bound: the port if any would do, the address of a wildcard. */
-static int learn(struct sip *s, struct local *l)
-{
-	const tport_t *tp = tport_primaries(nta_agent_tports(s->agent));
-	char contact[96];
-
-	for (; tp; tp = tport_next(tp)) {
-		const tp_name_t *name = tport_name(tp);
-
-		if (!name->tpn_ident || strcmp(name->tpn_ident, l->ident))
-			continue;
-		l->port = (uint16_t)strtoul(name->tpn_port, NULL, 10);
-		if (strcmp(l->addr, "0.0.0.0") && strcmp(l->addr, "::"))
-			break;
-		if (strlen(name->tpn_canon) < sizeof(l->addr)) {
-			snprintf(l->addr, sizeof(l->addr), "%s",
-				 name->tpn_canon);
-			snprintf(l->host, sizeof(l->host), "%s",
-				 name->tpn_canon);
-		}
-		break;
-	}
-	if (!tp || !l->port)
-		return UV_EIO;
-
-	snprintf(contact, sizeof(contact), "<sip:%s:%u>", l->host,
-		 (unsigned)l->port);
-	l->contact = sip_contact_make(s->home, contact);
-	return l->contact ? 0 : UV_ENOMEM;
-}
-
-static int listen_all(struct sip *s, const struct sip_options *o,
-		      int *failed)
-{
-	int err;
-
-	s->local = calloc(o->listen_count, sizeof(*s->local));
-	if (!s->local)
-		return UV_ENOMEM;
-
-	for (size_t i = 0; i < o->listen_count; i++) {
-		struct local *l = &s->local[i];
-
-		*failed = (int)i;
-		err = parse_listen(l, &o->listen[i], i);
-		if (!err && l->port)
-			err = is_free(l);
-		if (!err)
-			err = add_transport(s, l, o);
-		if (!err)
-			err = learn(s, l);
-		if (err)
-			return err;
-		s->local_count++;
-	}
-	*failed = -1;
-	return 0;
-}
 
 /* open and close */
 
@@ -263,13 +55,14 @@ static int make_headers(struct sip *s)
 static void destroy(struct sip *s)
 {
 	guard_open(NULL);
+	connections_close();
 	if (s->agent)
 		nta_agent_destroy(s->agent);
 	if (s->drive)
 		drive_close(s->drive);
 	su_home_unref(s->home);
 	scratch_free(s->scratch);
-	free(s->local);
+	sip_listen_free(s);
 	free(s);
 }
 
@@ -295,6 +88,8 @@ int sip_open(struct signalling **sp, struct loop *loop,
 	if (!err)
 		err = guard_open(&s->n);
 	if (!err)
+		err = connections_open(loop, &s->n);
+	if (!err)
 		err = drive_open(&s->drive, loop);
 	if (err)
 		goto out;
@@ -303,7 +98,7 @@ int sip_open(struct signalling **sp, struct loop *loop,
 	logs_open();
 	err = make_headers(s);
 	if (!err)
-		err = listen_all(s, o, failed);
+		err = sip_listen_all(s, o, failed);
 	if (!err)
 		*sp = &s->port;
 out:

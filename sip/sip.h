@@ -12,7 +12,7 @@
 struct loop;
 
 struct sip_listen {
-	const char *transport;	/**< "udp"                                  */
+	const char *transport;	/**< "udp" or "tcp"                         */
 	const char *host;	/**< numeric address                        */
 	uint16_t port;		/**< 0: any free port                       */
 };
@@ -20,6 +20,8 @@ struct sip_listen {
 struct sip_options {
 	const struct sip_listen *listen;
 	size_t listen_count;
+	/** Address for Contact, Via and SDP; NULL: that of the entry. */
+	const char *advertise;
 	uint64_t t1_ms;
 	/** Besides giving up: how long a 2xx is repeated, its ACK guarded, and
 	 *  a finished transaction of some 16 kB kept (RFC 3261 17). */
@@ -47,6 +49,7 @@ struct sip_counters {
 	uint64_t dropped;		/**< unanswerable or malformed    */
 	uint64_t refused;		/**< answered statelessly         */
 	uint64_t unsendable;		/**< responses with nowhere to go */
+	uint64_t connections_refused;	/**< TCP, beyond the bounds       */
 };
 void sip_counters(const struct signalling *s, struct sip_counters *c);
 

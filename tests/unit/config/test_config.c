@@ -70,8 +70,10 @@ static void embedded_defaults(void **state)
 	assert_non_null(c);
 	assert_int_equal(p.count, 0);
 	assert_null(c->file);
-	assert_int_equal(c->listen_count, 1);
+	assert_int_equal(c->listen_count, 2);
 	assert_string_equal(c->listen[0].transport, "udp");
+	assert_string_equal(c->listen[1].transport, "tcp");
+	assert_int_equal(c->listen[1].port, 5060);
 	assert_string_equal(c->listen[0].host, "127.0.0.1");
 	assert_int_equal(c->listen[0].port, 5060);
 	assert_false(c->accept_any);
@@ -202,7 +204,7 @@ static void every_key_that_is_built(void **state)
 	assert_int_equal(c->trunk_count, 0);
 	assert_int_equal(c->channel_count, 0);
 	assert_null(c->default_bot);
-	assert_int_equal(c->listen_count, 1);
+	assert_int_equal(c->listen_count, 2);
 	config_free(c);
 }
 
@@ -299,17 +301,27 @@ static void what_is_refused(void **state)
 	{ "{'sip': {'listen': ['udp:127.0.0.1:70000']}}",
 		"sip.listen[1]: \"udp:127.0.0.1:70000\" has a port above" },
 	{ "{'sip': {'listen': ['127.0.0.1:5060']}}",
-		"sip.listen[1]: must be \"udp:ADDRESS:PORT\"" },
+		"sip.listen[1]: must be \"udp:ADDRESS:PORT\" or "
+		"\"tcp:ADDRESS:PORT\"" },
 	{ "{'sip': {'listen': ['udp:127.0.0.1', 'udp:127.0.0.1:5060']}}",
 		"sip.listen[2]: \"udp:127.0.0.1:5060\" is there twice" },
 	{ "{'sip': {'listen': ['udp:0.0.0.0:5060']}}",
-		"sip.listen[1]: an address of this machine must be named" },
-	{ "{'sip': {'listen': ['tcp:127.0.0.1:5060']}}",
-		"sip.listen[1]: tcp: " LATER },
+		"sip.listen[1]: \"udp:0.0.0.0:5060\" is no address that a "
+		"peer could send to: sip.advertise must name one" },
+	{ "{'sip': {'listen': ['tcp:127.0.0.1', 'tcp:127.0.0.1:5060']}}",
+		"sip.listen[2]: \"tcp:127.0.0.1:5060\" is there twice" },
+	{ "{'sip': {'listen': ['tcp:127.0.0.1:x']}}", "sip.listen[1]: " },
 	{ "{'sip': {'listen': ['tls:127.0.0.1:5060']}}",
 		"sip.listen[1]: tls: " LATER },
-	{ "{'sip': {'advertise': '1.2.3.4'}}", "sip.advertise: " LATER },
-	{ "{'sip': {'proxies': ['10.0.0.1']}}", "sip.proxies: " LATER },
+	{ "{'sip': {'advertise': 'me.example.com'}}", "sip.advertise: "
+		"\"me.example.com\" is no numeric address" },
+	{ "{'sip': {'advertise': '0.0.0.0'}}", "sip.advertise: \"0.0.0.0\" "
+		"is no address that a peer could send to" },
+	{ "{'sip': {'advertise': 5}}", "sip.advertise: must be a string" },
+	{ "{'sip': {'proxies': '10.0.0.1'}}",
+		"sip.proxies: must be a list of strings" },
+	{ "{'sip': {'proxies': ['10.0.0.1', 'lb']}}",
+		"sip.proxies[2]: \"lb\" must be an address" },
 	{ "{'sip': {'tls': {'cert': 'x'}}}", "sip.tls: " LATER },
 	/* media */
 	{ "{'media': {'mode': 'off'}}",
@@ -341,20 +353,32 @@ static void what_is_refused(void **state)
 	{ "{'trunks': {'o': {'uri': 'sip:'}}}", "trunks.o.uri: \"sip:\" has "
 		"no host" },
 	{ "{'trunks': {'o': {'uri': 'sip:pbx.example.com'}}}",
-		"trunks.o.uri: host name \"pbx.example.com\": only numeric "
-		"addresses are available in this version" },
+		"trunks.o.match: is needed where the uri's host is a name" },
 	{ "{'trunks': {'o': {'uri': 'sip:me@127.0.0.1'}}}",
-		"must be \"sip:ADDRESS:PORT\"" },
-	{ "{'trunks': {'o': {'uri': 'sip:127.0.0.1;transport=tcp'}}}",
-		"trunks.o.uri: \";transport=tcp\" is " LATER },
+		"must be \"sip:HOST:PORT\"" },
+	{ "{'sip': {'listen': ['udp:127.0.0.1']},"
+	  " 'trunks': {'o': {'uri': 'sip:127.0.0.1;transport=tcp'}}}",
+		"trunks.o.uri: transport \"tcp\" needs a \"tcp:\" entry" },
+	{ "{'trunks': {'o': {'uri': 'sip:127.0.0.1;lr'}}}",
+		"trunks.o.uri: \";lr\" is " LATER },
 	{ "{'trunks': {'o': {'uri': 'sip:127.0.0.1;transport=tls'}}}",
-		"trunks.o.uri: \";transport=tls\" is " LATER },
+		"trunks.o.uri: transport \"tls\" is " LATER },
 	{ "{'trunks': {'o': {'uri': 'sips:127.0.0.1'}}}",
 		"is sips:, which is " LATER },
 	{ "{'trunks': {'o': {'uri': 'sip:127.0.0.1:0'}}}",
 		"has an invalid port" },
 	{ "{'trunks': {'o': {'uri': 'sip:0.0.0.0'}}}", "no address to call" },
-	{ "{" TRUNK "'proxy': 'sip:1.2.3.4'}}}", "trunks.o.proxy: " LATER },
+	{ "{" TRUNK "'proxy': 'sip:1.2.3.4'}}}",
+		"trunks.o.proxy: \"sip:1.2.3.4\" must have \";lr\"" },
+	{ "{" TRUNK "'proxy': '1.2.3.4;lr'}}}",
+		"trunks.o.proxy: \"1.2.3.4;lr\" must begin with \"sip:\"" },
+	{ "{" TRUNK "'proxy': 'sip:1.2.3.4;lr;maddr=1.2.3.5'}}}",
+		"must be \"sip:HOST:PORT;lr\"" },
+	{ "{" TRUNK "'proxy': 'sip:1.2.3.4;lr;transport=sctp'}}}",
+		"trunks.o.proxy: transport \"sctp\" is " LATER },
+	{ "{" TRUNK "'proxy': 5}}}", "trunks.o.proxy: must be a string" },
+	{ "{" TRUNK "'advertise': 'x'}}}",
+		"trunks.o.advertise: \"x\" is no numeric address" },
 	{ "{" TRUNK "'register': true}}}", "trunks.o.register: " LATER },
 	{ "{" TRUNK "'username': 7}}}", "trunks.o.username: must be a string" },
 	{ "{" TRUNK "'username': ''}}}", "trunks.o.username: must not be empty" },
@@ -386,7 +410,6 @@ static void what_is_refused(void **state)
 		"trunks.o.match[1]: \"10.0.0.0/99\" must be an address" },
 	{ "{" TRUNK "'match': '10.0.0.0/8'}}}",
 		"trunks.o.match: must be a list of strings" },
-	{ "{" TRUNK "'advertise': '1.2.3.4'}}}", "trunks.o.advertise: " LATER },
 	{ "{" TRUNK "'refer': 'maybe'}}}",
 		"trunks.o.refer: must be \"auto\", \"never\" or \"always\"" },
 	{ "{'media': {'mode': 'none'}, " TRUNK "'media': 'node'}}}",
@@ -579,6 +602,46 @@ static void trunks_by_source_and_host(void **state)
 	config_free(c);
 }
 
+/* Names, transports, proxies, and what we are called. */
+static void ways(void **state)
+{
+	struct config *c = good(
+		"{'sip': {'listen': ['udp:0.0.0.0:5060', 'tcp:0.0.0.0:5060'],"
+		"  'advertise': '192.0.2.9', 'proxies': ['10.0.0.0/24']},"
+		" 'trunks': {"
+		"  'a': {'uri': 'sip:PBX.example.com', 'match': {}},"
+		"  'b': {'uri': 'sip:b.example.com:5070;transport=TCP',"
+		"   'proxy': 'sip:10.0.0.5;lr', 'advertise': '10.0.0.9'},"
+		"  'c': {'uri': 'sip:127.0.0.1;transport=udp'}}}");
+	struct sockaddr_in from = { .sin_family = AF_INET };
+
+	(void)state;
+	assert_string_equal(c->advertise, "192.0.2.9");
+	assert_string_equal(c->media_advertise, "192.0.2.9");
+	assert_int_equal(c->trunks[0].port, 0);
+	assert_false(c->trunks[0].numeric);
+	assert_int_equal(c->trunks[0].match_count, 0);
+	assert_null(c->trunks[0].transport);
+	assert_string_equal(c->trunks[1].transport, "tcp");
+	assert_string_equal(c->trunks[1].proxy, "sip:10.0.0.5;lr");
+	assert_string_equal(c->trunks[1].advertise, "10.0.0.9");
+	/* its calls come through the proxy */
+	assert_int_equal(c->trunks[1].match_count, 1);
+	assert_string_equal(c->trunks[2].transport, "udp");
+	assert_string_equal(config_trunk_by_host(c, "pbx.EXAMPLE.com", 0)
+			    ->name, "a");
+	assert_string_equal(config_trunk_by_host(c, "pbx.example.com", 5060)
+			    ->name, "a");
+	assert_null(config_trunk_by_host(c, "pbx.example.com", 5061));
+	assert_null(config_trunk_by_host(c, "example.com", 0));
+	inet_pton(AF_INET, "10.0.0.77", &from.sin_addr);
+	assert_true(config_is_proxy(c, (struct sockaddr *)&from));
+	inet_pton(AF_INET, "10.0.1.77", &from.sin_addr);
+	assert_false(config_is_proxy(c, (struct sockaddr *)&from));
+	assert_false(config_is_proxy(c, NULL));
+	config_free(c);
+}
+
 static void channels_by_trunk_and_number(void **state)
 {
 	struct config *c = good(
@@ -618,6 +681,7 @@ int main(void)
 		cmocka_unit_test(trees_of_any_shape),
 		cmocka_unit_test(paths),
 		cmocka_unit_test(trunks_by_source_and_host),
+		cmocka_unit_test(ways),
 		cmocka_unit_test(channels_by_trunk_and_number),
 	};
 

@@ -65,6 +65,39 @@ static void several_addresses(void **state)
 	sip_close(sig, 1000);
 }
 
+/* UDP and TCP of one port, and TCP alone; a TCP port that is taken. */
+static void tcp(void **state)
+{
+	struct sip_listen l[] = {
+		{ "udp", "127.0.0.1", 0 }, { "tcp", "127.0.0.1", 0 },
+		{ "tcp", "127.0.0.2", 0 },
+	};
+	struct sip_listen taken = { "tcp", "127.0.0.1", 0 };
+	struct signalling *sig = NULL;
+	struct sockaddr_in a = { .sin_family = AF_INET };
+	socklen_t len = sizeof(a);
+	int failed, fd;
+
+	(void)state;
+	assert_int_equal(open_at(l, 3, &sig, &failed), 0);
+	for (size_t i = 0; i < 3; i++)
+		assert_true(sip_port(sig, i) > 0);
+	sip_close(sig, 0);
+	assert_int_equal(open_at(l + 2, 1, &sig, &failed), 0);
+	sip_close(sig, 0);
+
+	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	fd = socket(AF_INET, SOCK_STREAM, 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&a, len), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &len), 0);
+	taken.port = ntohs(a.sin_port);
+	sig = NULL;
+	assert_int_equal(open_at(&taken, 1, &sig, &failed), UV_EADDRINUSE);
+	assert_null(sig);
+	close(fd);
+}
+
 static void wildcard(void **state)
 {
 	const struct sip_listen l = { "udp", "0.0.0.0", 0 };
@@ -107,7 +140,7 @@ static void port_taken(void **state)
 static void what_cannot_be(void **state)
 {
 	static const struct sip_listen l[] = {
-		{ "tcp", "127.0.0.1", 0 }, { "udp", "localhost", 0 },
+		{ "tls", "127.0.0.1", 0 }, { "udp", "localhost", 0 },
 		{ "udp", "", 0 }, { "udp", "192.0.2.77", 0 },
 	};
 	struct signalling *sig = NULL;
@@ -128,6 +161,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(several_addresses),
+		TEST(tcp),
 		TEST(wildcard),
 		TEST(port_taken),
 		TEST(what_cannot_be),
