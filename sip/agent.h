@@ -15,6 +15,7 @@
 #include "sip.h"
 
 struct drive;
+struct resolver;
 struct scratch;
 struct sip_leg;
 
@@ -48,6 +49,7 @@ struct sip {
 	struct local *views;	/**< for trunks that advertise another     */
 	char advertise[46];	/**< sip.advertise, or ""                  */
 	bool tcp;		/**< some entry is                         */
+	struct resolver *resolver;
 	uint64_t t1x64;
 	uint32_t session_expires_s;
 

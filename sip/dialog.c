@@ -9,6 +9,7 @@
 #include <sofia-sip/su_tagarg.h>
 
 #include "core/offer.h"
+#include "naming.h"
 
 static const struct leg_ops ops;
 
@@ -102,6 +103,7 @@ static void destroy(void *arg)
 	}
 	nta_leg_destroy(l->dialog);
 	auth_free(l->auth);
+	naming_free(l);
 	sdp_dialog_free(&l->sdp);
 	offer_unref(l->early);
 	offer_unref(l->want);
@@ -217,7 +219,8 @@ void dialog_route(struct sip_leg *l, struct route *r)
 	l->by_source = false;
 	if (by_connection(l, hop, routed, r)) {
 		l->by_source = true;
-	} else if (hop && !route_from_url(r, hop)) {
+	} else if (hop && (!route_from_url(r, hop) ||
+			   naming_hop(l, hop, r))) {
 		/* A Contact often does not say that it is reached by TCP. */
 		if (r->by == BY_ANY && l->last.by == BY_TCP)
 			r->by = BY_TCP;

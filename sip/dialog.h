@@ -73,6 +73,8 @@ struct sip_leg {
 	bool offered;		/**< our 200 carried an offer              */
 	bool peer_offered;	/**< the same for `peer`                   */
 	struct route last;	/**< where the peer's last message is from */
+	struct naming *naming;	/**< outbound, to a name                   */
+	struct hop *hop;	/**< the name in its Contact or Route      */
 	struct sdp_dialog sdp;
 	struct offer *early;	/**< SDP of a 18x, if the 200 has none     */
 
@@ -184,6 +186,8 @@ void invite_in_drop(struct sip_leg *l, int status, const char *phrase);
 /* invite_out.c */
 int invite_out(struct signalling *port, const struct leg_dial *d, leg_h *h,
 	       void *arg, struct leg **legp);
+/** Sends it to `l->last`; UV_E* if that cannot be done. */
+int invite_out_start(struct sip_leg *l, const struct leg_dial *d);
 /** leg_end() of an unanswered one: CANCEL, as soon as it may be sent. */
 void invite_out_cancel(struct sip_leg *l);
 

@@ -3,6 +3,7 @@
  */
 #include "dialog.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uv.h>
@@ -12,6 +13,8 @@
 
 #include "contacts.h"
 #include "core/offer.h"
+#include "core/uri.h"
+#include "naming.h"
 #include "text.h"
 
 static int on_response(nta_outgoing_magic_t *magic, nta_outgoing_t *orq,
@@ -26,6 +29,11 @@ void invite_out_cancel(struct sip_leg *l)
 	char buf[128];
 	const char *reason = dialog_reason(l, buf, sizeof(buf));
 
+	/* Its address is still looked up. */
+	if (!l->invite) {
+		naming_free(l);
+		dialog_step(l, E_GONE);
+	}
 	if (l->cancelled || !l->invite ||
 	    nta_outgoing_status(l->invite) < 100)
 		return;
@@ -183,6 +191,9 @@ static void rejected(struct sip_leg *l, nta_outgoing_t *orq,
 	    sip->sip_retry_after->af_delta < 86400)
 		ev.retry_after = (int)sip->sip_retry_after->af_delta;
 	done(l);
+	/* RFC 3263 4.3: the next address, if this one cannot be reached. */
+	if ((!a.status || a.status == 503) && naming_next(l))
+		return;
 	dialog_step(l, E_GONE);
 	dialog_tell(l, &ev);
 	dialog_go_on(l);
@@ -302,12 +313,15 @@ static int send_invite(struct sip_leg *l, const struct leg_dial *d,
 	struct session_headers session;
 	sip_payload_t body[1];
 	char *sdp = NULL;
+	char route[URI_MAX + 2];
 	size_t len;
 	int err = UV_ENOMEM;
 
 	if (!msg)
 		return UV_ENOMEM;
 
+	/* RFC 3261 8.1.2: the proxy as a pre-loaded route. */
+	snprintf(route, sizeof(route), "<%s>", d->proxy ? d->proxy : "");
 	sdp = sdp_write(&l->sdp, d->offer, l->local->addr, &len);
 	if (!sdp)
 		goto out;
@@ -323,6 +337,7 @@ static int send_invite(struct sip_leg *l, const struct leg_dial *d,
 		       SIPTAG_UNKNOWN(l->sip->allow),
 		       SESSION_ASK_TAGS(l, session),
 		       TAG_IF(d->privacy, SIPTAG_PRIVACY_STR(d->privacy)),
+		       TAG_IF(d->proxy, SIPTAG_ROUTE_STR(route)),
 		       SIPTAG_CONTENT_TYPE(l->sip->type_sdp),
 		       SIPTAG_PAYLOAD(body), TAG_END()) < 0)
 		goto out;
@@ -354,21 +369,59 @@ out:
 	return err;
 }
 
+/* To `l->last`; again if an INVITE before has not reached anybody. */
+int invite_out_start(struct sip_leg *l, const struct leg_dial *d)
+{
+	su_home_t *home = su_home_new(sizeof(*home));
+	url_t *url = home ? url_make(home, d->uri) : NULL;
+	int err = UV_EINVAL;
+
+	if (!url)
+		goto out;
+
+	/* Headers in a Request-URI would become headers of the INVITE. */
+	url->url_headers = NULL;
+	l->local = sip_local_for(l->sip, l->last.host, l->last.by);
+	err = UV_EPROTONOSUPPORT;
+	if (!l->local)
+		goto out;
+	dialog_advertise(l, d->advertise);
+	l->udp_only = l->last.by == BY_UDP;
+	err = l->dialog ? 0 : make_dialog(l, d, url);
+	if (!err)
+		err = send_invite(l, d, url);
+out:
+	su_home_unref(home);
+	return err;
+}
+
+/* The transport that is asked for, by the hop's URI or by the trunk. */
+static int transport(const struct leg_dial *d, const url_t *hop)
+{
+	const int by = route_transport(hop);
+
+	if (by != BY_ANY || !d->transport)
+		return by;
+	return strcmp(d->transport, "tcp") ? BY_UDP : BY_TCP;
+}
+
 int invite_out(struct signalling *port, const struct leg_dial *d, leg_h *h,
 	       void *arg, struct leg **legp)
 {
 	struct sip *s = (struct sip *)port;
 	struct sip_leg *l;
 	su_home_t *home;
-	url_t *url;
-	int err;
+	url_t *hop;
+	int err, by;
 
 	if (s->closing)
 		return UV_ECANCELED;
 	if (s->calling >= CALLING_MAX)
 		return UV_EAGAIN;
 	if (!d->offer || d->max_forwards <= 0 || !text_is_uri(d->uri) ||
-	    text_has_break(d->privacy))
+	    text_has_break(d->privacy) ||
+	    (d->proxy && (!text_is_uri(d->proxy) ||
+			  strlen(d->proxy) > URI_MAX)))
 		return UV_EINVAL;
 
 	l = dialog_new(s, D_CALL);
@@ -378,23 +431,18 @@ int invite_out(struct signalling *port, const struct leg_dial *d, leg_h *h,
 	    (d->credentials && auth_set(&l->auth, d->credentials)))
 		goto out;
 
-	/* Headers in a Request-URI would become headers of the INVITE. */
-	url = url_make(home, d->uri);
+	hop = url_make(home, d->proxy ? d->proxy : d->uri);
 	err = UV_EINVAL;
-	if (!url)
+	if (!hop || hop->url_type != url_sip)
 		goto out;
-	url->url_headers = NULL;
-	if (route_from_url(&l->last, url))
+	by = transport(d, hop);
+	if (route_from_url(&l->last, hop)) {
+		err = naming_dial(l, d, hop, by);
 		goto out;
-
-	l->local = sip_local_for(s, l->last.host, l->last.by);
-	err = UV_EPROTONOSUPPORT;
-	if (!l->local)
-		goto out;
-	l->udp_only = l->last.by == BY_UDP;
-	err = make_dialog(l, d, url);
-	if (!err)
-		err = send_invite(l, d, url);
+	}
+	if (by >= 0)
+		l->last.by = (enum transport)by;
+	err = invite_out_start(l, d);
 out:
 	su_home_unref(home);
 	if (err) {

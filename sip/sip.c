@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <uv.h>
 
 #include <sofia-sip/su_tagarg.h>
@@ -14,6 +15,7 @@
 #include "fields.h"
 #include "guard.h"
 #include "logs.h"
+#include "resolve.h"
 
 static void count(struct signalling *port, size_t *legs,
 		  size_t *transactions)
@@ -52,8 +54,20 @@ static int make_headers(struct sip *s)
 		? 0 : UV_ENOMEM;
 }
 
+static int open_resolver(struct sip *s)
+{
+	struct resolver_options o = { .tcp = s->tcp };
+
+	for (size_t i = 0; i < s->local_count; i++) {
+		o.v4 = o.v4 || s->local[i].family == AF_INET;
+		o.v6 = o.v6 || s->local[i].family == AF_INET6;
+	}
+	return resolver_open(&s->resolver, s->loop, &o);
+}
+
 static void destroy(struct sip *s)
 {
+	resolver_close(s->resolver);
 	guard_open(NULL);
 	connections_close();
 	if (s->agent)
@@ -99,6 +113,8 @@ int sip_open(struct signalling **sp, struct loop *loop,
 	err = make_headers(s);
 	if (!err)
 		err = sip_listen_all(s, o, failed);
+	if (!err)
+		err = open_resolver(s);
 	if (!err)
 		*sp = &s->port;
 out:

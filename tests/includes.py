@@ -18,6 +18,7 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 LIBRARIES = {
     "sofia-sip": (re.compile(r"^(sofia-sip/|sofia-resolv/|su(_|\.)|nta|tport|"
                              r"sip(_\w+)?\.h$|sdp|auth_|iptsec|msg_)"), "sip"),
+    "c-ares": (re.compile(r"^ares(_\w+)?\.h$"), "sip"),
     "Lua": (re.compile(r"^(lua5\.\d/)?(lua|lauxlib|lualib|luaconf)\.h(pp)?$"),
             "lua"),
     "msgpack": (re.compile(r"^msgpack(\.h|\.hpp|/)"), "core/control"),
@@ -102,6 +103,7 @@ def check(root):
 VIOLATIONS = [
     ("core/call.c", "#include <sofia-sip/nta.h>", "sofia-sip belongs"),
     ("core/call.c", "#include <lua.h>", "Lua belongs"),
+    ("core/call.c", "#include <ares.h>", "c-ares belongs"),
     ("core/call.c", "#include <msgpack.h>", "msgpack belongs"),
     ("core/main.c", "#include <lua5.4/lua.h>", "Lua belongs"),
     ("core/call.c", '#include "sip/sip.h"', "core knows neither"),

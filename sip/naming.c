@@ -1,0 +1,207 @@
+#include "naming.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <uv.h>
+
+#include "core/offer.h"
+#include "dialog.h"
+#include "resolve.h"
+
+struct naming {
+	struct leg_dial dial;	/* strings of `home`                    */
+	su_home_t *home;
+	struct lookup *lookup;
+	struct route list[TARGETS_MAX];
+	size_t count, next;
+};
+
+struct hop {
+	char *host;
+	struct route route;
+	bool known;
+	struct lookup *lookup;
+};
+
+static void free_naming(struct naming *n)
+{
+	if (!n)
+		return;
+	resolve_cancel(n->lookup);
+	offer_unref(n->dial.offer);
+	su_home_unref(n->home);
+	free(n);
+}
+
+void naming_free(struct sip_leg *l)
+{
+	free_naming(l->naming);
+	l->naming = NULL;
+	if (l->hop) {
+		resolve_cancel(l->hop->lookup);
+		free(l->hop->host);
+		free(l->hop);
+		l->hop = NULL;
+	}
+}
+
+static const char *copy(su_home_t *home, const char *s, bool *failed)
+{
+	char *p = s ? su_strdup(home, s) : NULL;
+
+	if (s && !p)
+		*failed = true;
+	return p;
+}
+
+static struct naming *keep(const struct leg_dial *d)
+{
+	struct naming *n = calloc(1, sizeof(*n));
+	bool failed = false;
+	struct header *list;
+
+	if (!n)
+		return NULL;
+	n->home = su_home_new(sizeof(*n->home));
+	list = n->home ? su_zalloc(n->home, (d->header_count + 1) *
+				   sizeof(*list)) : NULL;
+	if (!list) {
+		free_naming(n);
+		return NULL;
+	}
+	n->dial = *d;
+	n->dial.offer = offer_ref(d->offer);
+	n->dial.uri = copy(n->home, d->uri, &failed);
+	n->dial.from_user = copy(n->home, d->from_user, &failed);
+	n->dial.from_display = copy(n->home, d->from_display, &failed);
+	n->dial.from_host = copy(n->home, d->from_host, &failed);
+	n->dial.privacy = copy(n->home, d->privacy, &failed);
+	n->dial.proxy = copy(n->home, d->proxy, &failed);
+	n->dial.advertise = copy(n->home, d->advertise, &failed);
+	n->dial.transport = NULL;	/* decided by now */
+	for (unsigned i = 0; i < d->header_count; i++) {
+		list[i].name = (char *)copy(n->home, d->headers[i].name,
+					    &failed);
+		list[i].value = (char *)copy(n->home, d->headers[i].value,
+					     &failed);
+	}
+	n->dial.headers = list;
+	if (failed) {
+		free_naming(n);
+		return NULL;
+	}
+	return n;
+}
+
+bool naming_next(struct sip_leg *l)
+{
+	struct naming *n = l->naming;
+
+	while (n && !l->ended && n->next < n->count) {
+		l->last = n->list[n->next++];
+		if (!invite_out_start(l, &n->dial))
+			return true;
+	}
+	return false;
+}
+
+static void on_addresses(void *arg, const struct route *list, size_t count)
+{
+	const struct leg_event ev = {
+		.type = LEG_REJECTED, .cause = LEG_CAUSE_UNREACHABLE,
+	};
+	struct sip_leg *l = arg;
+	struct naming *n = l->naming;
+
+	n->lookup = NULL;
+	memcpy(n->list, list, count * sizeof(*list));
+	n->count = count;
+	if (naming_next(l))
+		return;
+	dialog_step(l, E_GONE);
+	dialog_tell(l, &ev);
+	dialog_go_on(l);
+}
+
+static const char *host_of(const url_t *url, char *buf, size_t size)
+{
+	if (url->url_params &&
+	    url_param(url->url_params, "maddr", buf, size) > 0 && *buf)
+		return buf;
+	return url->url_host;
+}
+
+static uint16_t port_of(const url_t *url)
+{
+	return url->url_port ? (uint16_t)strtoul(url->url_port, NULL, 10) : 0;
+}
+
+int naming_dial(struct sip_leg *l, const struct leg_dial *d, const url_t *hop,
+		int by)
+{
+	char buf[256];
+	const char *host = host_of(hop, buf, sizeof(buf));
+
+	if (by < 0 || !host || !*host)
+		return UV_EINVAL;
+	l->naming = keep(d);
+	if (!l->naming)
+		return UV_ENOMEM;
+	l->naming->lookup = resolve(l->sip->resolver, host, port_of(hop),
+				    (enum transport)by, on_addresses, l);
+	return l->naming->lookup ? 0 : UV_EAGAIN;
+}
+
+static void on_hop(void *arg, const struct route *list, size_t count)
+{
+	struct hop *h = arg;
+
+	h->lookup = NULL;
+	h->known = count > 0;
+	if (count)
+		h->route = list[0];
+}
+
+static struct hop *hop_named(struct sip_leg *l, const char *host)
+{
+	struct hop *h = l->hop;
+
+	if (h && !strcasecmp(h->host, host))
+		return h;
+	if (!h)
+		h = l->hop = calloc(1, sizeof(*h));
+	if (!h)
+		return NULL;
+	resolve_cancel(h->lookup);
+	free(h->host);
+	memset(h, 0, sizeof(*h));
+	h->host = strdup(host);
+	if (!h->host) {
+		free(h);
+		l->hop = NULL;
+	}
+	return l->hop;
+}
+
+bool naming_hop(struct sip_leg *l, const url_t *hop, struct route *r)
+{
+	const int by = route_transport(hop);
+	char buf[256];
+	const char *host = host_of(hop, buf, sizeof(buf));
+	struct hop *h;
+
+	if (by < 0 || !host || !*host)
+		return false;
+	h = hop_named(l, host);
+	if (!h)
+		return false;
+	/* Also if it is known: it may have moved. What is kept of the DNS's
+	 * answers makes that cheap. */
+	if (!h->lookup && !l->ended)
+		h->lookup = resolve(l->sip->resolver, host, port_of(hop),
+				    (enum transport)by, on_hop, h);
+	if (h->known)
+		*r = h->route;
+	return h->known;
+}
