@@ -329,7 +329,13 @@ int dialog_sdp(const sip_t *sip, struct offer **op)
 	int err;
 
 	*op = NULL;
-	if (!sip->sip_payload || !sip->sip_payload->pl_len)
+	/* A TCP connection that was closed within the message (RFC 3261
+	 * 18.3): the description is not absent, it is lost. */
+	len = sip->sip_payload ? sip->sip_payload->pl_len : 0;
+	if (sip->sip_content_length &&
+	    sip->sip_content_length->l_length > len)
+		return UV_EINVAL;
+	if (!len)
 		return 0;
 	/* Neither gzip nor encryption is for us (RFC 3261 20.12). */
 	if (sip->sip_content_encoding)

@@ -5,6 +5,8 @@
 #include <strings.h>
 #include <uv.h>
 
+#include <sofia-sip/hostdomain.h>
+
 #include "core/offer.h"
 #include "dialog.h"
 #include "resolve.h"
@@ -132,9 +134,25 @@ static const char *host_of(const url_t *url, char *buf, size_t size)
 	return url->url_host;
 }
 
-static uint16_t port_of(const url_t *url)
+/* 0: none is named; false: it is none. */
+static bool port_of(const url_t *url, uint16_t *port)
 {
-	return url->url_port ? (uint16_t)strtoul(url->url_port, NULL, 10) : 0;
+	const char *text = url->url_port;
+	unsigned long n;
+	char *end;
+
+	*port = 0;
+	if (!text || !*text)
+		return true;
+	n = strtoul(text, &end, 10);
+	*port = (uint16_t)n;
+	return !*end && n && n <= 65535;
+}
+
+/* Whether it is a name that may be looked up. */
+static bool is_name(const char *host)
+{
+	return host && *host && !host_is_ip_address(host);
 }
 
 int naming_dial(struct sip_leg *l, const struct leg_dial *d, const url_t *hop,
@@ -142,13 +160,14 @@ int naming_dial(struct sip_leg *l, const struct leg_dial *d, const url_t *hop,
 {
 	char buf[256];
 	const char *host = host_of(hop, buf, sizeof(buf));
+	uint16_t port;
 
-	if (by < 0 || !host || !*host)
+	if (by < 0 || !is_name(host) || !port_of(hop, &port))
 		return UV_EINVAL;
 	l->naming = keep(d);
 	if (!l->naming)
 		return UV_ENOMEM;
-	l->naming->lookup = resolve(l->sip->resolver, host, port_of(hop),
+	l->naming->lookup = resolve(l->sip->resolver, host, port,
 				    (enum transport)by, on_addresses, l);
 	return l->naming->lookup ? 0 : UV_EAGAIN;
 }
@@ -190,8 +209,9 @@ bool naming_hop(struct sip_leg *l, const url_t *hop, struct route *r)
 	char buf[256];
 	const char *host = host_of(hop, buf, sizeof(buf));
 	struct hop *h;
+	uint16_t port;
 
-	if (by < 0 || !host || !*host)
+	if (by < 0 || !is_name(host) || !port_of(hop, &port))
 		return false;
 	h = hop_named(l, host);
 	if (!h)
@@ -199,7 +219,7 @@ bool naming_hop(struct sip_leg *l, const url_t *hop, struct route *r)
 	/* Also if it is known: it may have moved. What is kept of the DNS's
 	 * answers makes that cheap. */
 	if (!h->lookup && !l->ended)
-		h->lookup = resolve(l->sip->resolver, host, port_of(hop),
+		h->lookup = resolve(l->sip->resolver, host, port,
 				    (enum transport)by, on_hop, h);
 	if (h->known)
 		*r = h->route;

@@ -14,6 +14,7 @@ from harness.node import TANDEM, Node           # noqa: E402
 from harness.pcap import Pcap, complaints       # noqa: E402
 from harness.peer import Peer                   # noqa: E402
 from harness.sipp import Sipp                   # noqa: E402
+from harness.tcp import TcpPeer                 # noqa: E402
 
 
 STRICT = os.environ.get("E2E_STRICT")
@@ -40,9 +41,10 @@ class World:
         self.runs = []
         self.shared = {}        # node -> (key, customer, agent)
 
-    def peer(self, name, ip=None, **kw):
-        p = Peer(name, ip or net.address(), self.ladder, **kw)
-        p.pcap = self.pcap
+    def peer(self, name, ip=None, tcp=False, **kw):
+        p = (TcpPeer if tcp else Peer)(name, ip or net.address(),
+                                       self.ladder, **kw)
+        p.pcap = None if tcp else self.pcap
         self.peers.append(p)
         return p
 

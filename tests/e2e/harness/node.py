@@ -37,7 +37,8 @@ class Node:
     """
 
     def __init__(self, folder, customer=None, agent=None, bots=None,
-                 config=None, timers=None, start=True, ip=None):
+                 config=None, timers=None, start=True, ip=None, tcp=False,
+                 env=None):
         self.folder = Path(folder)
         self.ip = ip or net.address()
         self.port = net.free_port(self.ip)
@@ -57,6 +58,7 @@ class Node:
                 path = self.folder / (name + ".lua")
                 path.write_text(source)
                 self.bots[name] = path.name
+        self.env = env or {}
         self.timers = {"t1x64": "1500ms", "refer_bye": "1s"}
         self.timers.update(timers or {})
         match = [p.ip for p in (customer, agent) if p] or ["127.0.0.0/8"]
@@ -65,7 +67,8 @@ class Node:
         first = "support" if "support" in self.bots else next(
             iter(self.bots))
         base = {
-            "sip": {"listen": ["udp:%s:%d" % self.sip]},
+            "sip": {"listen": [by + ":%s:%d" % self.sip for by in
+                               (("udp", "tcp") if tcp else ("udp",))]},
             "media": {"mode": "none", "address": self.ip},
             "trunks": {"office": {"uri": uri, "match": match}},
             "channels": {CHANNEL: {"trunk": "office", "number": "100",
@@ -96,7 +99,7 @@ class Node:
         self.process = subprocess.Popen(
             [TANDEM, "-c", str(self.file)], cwd=self.folder,
             stdin=subprocess.DEVNULL, stdout=self.stdout,
-            stderr=self.stderr)
+            stderr=self.stderr, env={**os.environ, **self.env})
         end = time.monotonic() + timeout
         while self.rpc is None:
             if self.process.poll() is not None:

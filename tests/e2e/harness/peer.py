@@ -162,6 +162,7 @@ class Peer:
     def _take(self, data, src):
         m = Message.parse(data)
         m.src = src
+        m.by = "tcp" if src in getattr(self, "conns", ()) else "udp"
         m.time = time.monotonic()
         if m.call_id in self.past:
             return

@@ -250,7 +250,7 @@ static void answer_with_the_sdp_of_its_183(void **state)
 static void dial_refuses_nonsense(void **state)
 {
 	static const char *const uri[] = {
-		"sip:1@pbx.example.com", "tel:123", "sip:1@127.0.0.1:0",
+		"sip:1@pbx.example.com:0", "tel:123", "sip:1@127.0.0.1:0",
 		"sip:1@127.0.0.1:x", "", "garbage", "sip:1>@127.0.0.1",
 		"sip:1@127.0.0.1\r\nX: y",
 	};
