@@ -403,6 +403,8 @@ class Peer:
             return self.copies.get(m.data, 0)
 
     def close(self):
+        if not self.running:
+            return
         self.running = False
         self.wake_w.send(b"x")
         self.thread.join(2)
