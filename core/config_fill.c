@@ -140,10 +140,9 @@ static void add_listen(struct fill *f, const char *path, const char *text)
 		config_problem(f->ck, path, "\"%s\" %s", text, wrong);
 		return;
 	}
-	if (is_wildcard(l->host) && !*c->advertise) {
-		config_problem(f->ck, path, "\"%s\" is no address that a "
-			       "peer could send to: sip.advertise must name "
-			       "one", text);
+	if (is_wildcard(l->host)) {
+		config_problem(f->ck, path, "an address of this machine must "
+			       "be named (sip.advertise may be another)");
 		return;
 	}
 	snprintf(l->transport, sizeof(l->transport), "%.3s", text);

@@ -306,8 +306,7 @@ static void what_is_refused(void **state)
 	{ "{'sip': {'listen': ['udp:127.0.0.1', 'udp:127.0.0.1:5060']}}",
 		"sip.listen[2]: \"udp:127.0.0.1:5060\" is there twice" },
 	{ "{'sip': {'listen': ['udp:0.0.0.0:5060']}}",
-		"sip.listen[1]: \"udp:0.0.0.0:5060\" is no address that a "
-		"peer could send to: sip.advertise must name one" },
+		"sip.listen[1]: an address of this machine must be named" },
 	{ "{'sip': {'listen': ['tcp:127.0.0.1', 'tcp:127.0.0.1:5060']}}",
 		"sip.listen[2]: \"tcp:127.0.0.1:5060\" is there twice" },
 	{ "{'sip': {'listen': ['tcp:127.0.0.1:x']}}", "sip.listen[1]: " },
@@ -606,7 +605,7 @@ static void trunks_by_source_and_host(void **state)
 static void ways(void **state)
 {
 	struct config *c = good(
-		"{'sip': {'listen': ['udp:0.0.0.0:5060', 'tcp:0.0.0.0:5060'],"
+		"{'sip': {'listen': ['udp:10.0.0.1:5060', 'tcp:10.0.0.1:5060'],"
 		"  'advertise': '192.0.2.9', 'proxies': ['10.0.0.0/24']},"
 		" 'trunks': {"
 		"  'a': {'uri': 'sip:PBX.example.com', 'match': {}},"
