@@ -69,8 +69,11 @@ cmake --build --preset default --target tandem \
 
 port_is_free() {
 	"$python" -c 'import socket, sys
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-s.bind(("127.0.0.1", int(sys.argv[1])))' "$1" 2>/dev/null
+for kind in socket.SOCK_DGRAM, socket.SOCK_STREAM:
+    s = socket.socket(socket.AF_INET, kind)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR,
+                 kind == socket.SOCK_STREAM)
+    s.bind(("127.0.0.1", int(sys.argv[1])))' "$1" 2>/dev/null
 }
 free_port() {
 	"$python" -c 'import socket
@@ -96,7 +99,7 @@ ln -s "$root/bots" "$work/bots"
 if [ -n "$config" ]; then
 	cat >"$config" <<END
 return {
-  sip = { listen = { "udp:127.0.0.1:$node_port" } },
+  sip = { listen = { "udp:127.0.0.1:$node_port", "tcp:127.0.0.1:$node_port" } },
   trunks = {
     office = { uri = "sip:127.0.0.1:$agent_port", match = { "127.0.0.1" } },
   },
