@@ -219,7 +219,7 @@ static bool redirect(struct aim *a, const struct leg_event *ev)
 
 /* what an attempt reports */
 
-static void up(struct aim *a, struct offer *answer,
+static void up(struct aim *a, const struct leg_event *ev,
 	       const struct attempt_result *r)
 {
 	struct transfer *t = a->t;
@@ -238,7 +238,10 @@ static void up(struct aim *a, struct offer *answer,
 	t->aim = a;
 	transfer_log_attempt(t, a, r->reason, r->status, r->phrase,
 			     a->ring_ms + r->ring_ms);
-	offer_set(&t->agent_sdp, answer);
+	offer_set(&t->agent_sdp, ev->offer);
+	/* Of a name, only now it is known where it led. */
+	if (ev->source)
+		snprintf(a->host, sizeof(a->host), "%s", ev->source);
 	transfer_progress(t, a, "answered", r->status, r->phrase);
 	bridge_take(t, a->attempt);
 	a->attempt = NULL;
@@ -289,7 +292,7 @@ static void on_attempt(struct attempt *attempt, enum attempt_state state,
 				  ev->status, ev->phrase);
 		break;
 	case AT_UP:
-		up(a, ev->offer, &r);
+		up(a, ev, &r);
 		break;
 	case AT_FAIL:
 		failed(a, ev, &r);

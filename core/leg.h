@@ -95,6 +95,8 @@ struct leg_event {
 	unsigned id;		/**< LEG_REQUEST and its answer             */
 	const char *method;	/**< LEG_REQUEST: "INFO" or "MESSAGE"       */
 	const char *mime;	/**< LEG_REQUEST: Content-Type, or NULL     */
+	const char *source;	/**< LEG_ANSWERED: numeric address that it came
+				     from, or NULL                          */
 };
 
 typedef void (leg_h)(struct leg *leg, const struct leg_event *ev, void *arg);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <uv.h>
 
 #include <sofia-sip/msg_addr.h>
@@ -180,12 +181,13 @@ void dialog_dead(struct sip_leg *l, const struct leg_event *answer)
 
 /*
  * Over TCP the peer's own connection is the way to it, whatever its Contact
- * says: through a NAT there is no other. Unless its Route leads elsewhere.
+ * says: through a NAT there is no other. Unless its Route leads elsewhere, or
+ * it wants datagrams.
  */
 static bool by_connection(const struct sip_leg *l, const url_t *hop,
 			  bool routed, struct route *r)
 {
-	if (l->last.by != BY_TCP ||
+	if (l->last.by != BY_TCP || (hop && route_transport(hop) == BY_UDP) ||
 	    !sip_is_connected(l->sip, l->local, &l->last))
 		return false;
 	if (routed && hop && !route_from_url(r, hop) &&
@@ -321,6 +323,18 @@ void dialog_ack(struct sip_leg *l, nta_outgoing_t *invite)
 	msg_destroy(msg);
 }
 
+/*
+ * A TCP connection that was closed within the message (RFC 3261 18.3): its
+ * description is not absent, it is lost. Over TCP the length must be said.
+ */
+static bool is_cut_off(const sip_t *sip, size_t len)
+{
+	if (sip->sip_content_length)
+		return sip->sip_content_length->l_length > len;
+	return sip->sip_via && sip->sip_via->v_protocol &&
+		!strcasecmp(sip->sip_via->v_protocol, sip_transport_tcp);
+}
+
 int dialog_sdp(const sip_t *sip, struct offer **op)
 {
 	const sip_content_type_t *c = sip->sip_content_type;
@@ -329,11 +343,8 @@ int dialog_sdp(const sip_t *sip, struct offer **op)
 	int err;
 
 	*op = NULL;
-	/* A TCP connection that was closed within the message (RFC 3261
-	 * 18.3): the description is not absent, it is lost. */
 	len = sip->sip_payload ? sip->sip_payload->pl_len : 0;
-	if (sip->sip_content_length &&
-	    sip->sip_content_length->l_length > len)
+	if (is_cut_off(sip, len))
 		return UV_EINVAL;
 	if (!len)
 		return 0;

@@ -83,12 +83,23 @@ static bool usable(const struct offer *o)
 	return o && o->port && !o->secure;
 }
 
+/* An address as SDP has it, without the brackets of a URI. */
+static const char *plain(const struct route *r, char *buf, size_t size)
+{
+	const char *host = r->host + (*r->host == '[');
+
+	snprintf(buf, size, "%.*s", (int)strcspn(host, "]"), host);
+	return buf;
+}
+
 static void answered(struct sip_leg *l, const sip_t *sip)
 {
+	char source[48];
 	struct leg_event ev = {
 		.type = LEG_ANSWERED,
 		.status = sip->sip_status->st_status,
 		.phrase = sip->sip_status->st_phrase,
+		.source = plain(&l->last, source, sizeof(source)),
 	};
 
 	if (sip->sip_to->a_tag)

@@ -162,6 +162,33 @@ def test_I13_refused_is_no_end_of_others(world):
     c.bye()
 
 
+# -- T5: the transport that a Contact names ---------------------------------
+
+@pytest.mark.parametrize("come,go", [("udp", "tcp"), ("tcp", "udp")])
+def test_T5_transport_of_a_contact(duo, come, go):
+    cust, agent, node = duo
+    cust.by = come
+    c = connect(cust, node, contact="<sip:cust@%s:%d;transport=%s>" % (
+        cust.ip, cust.port, go))
+    node.call("call.hangup", call=c.id)
+    bye = hung_up(c)
+    assert way(bye) == go
+    gone(node, c, "control")
+
+
+def test_T5_transport_of_a_route(duo, world):
+    cust, agent, node = duo
+    proxy = world.peer("proxy", tcp=True)
+    cust.by = "udp"
+    c = connect(cust, node, headers=[
+        ("Record-Route", "<%s;lr>" % proxy.uri)])
+    node.call("call.hangup", call=c.id)
+    bye = proxy.expect("BYE")
+    assert bye.by == way(bye) == "tcp"
+    proxy.reply(bye, 200)
+    gone(node, c, "control")
+
+
 # -- T5: size -----------------------------------------------------------------
 
 def big(world, uri=None, **kw):
@@ -295,7 +322,7 @@ def test_garbage_and_halves(duo):
     whole = cust.build("INVITE", "sip:100@%s:%d" % node.sip, node,
                        body=cust.sdp()).bytes()
     held = []
-    for data in GARBAGE + [whole[:n] for n in range(1, len(whole), 60)]:
+    for data in GARBAGE + [whole[:n] for n in range(1, len(whole), 7)]:
         s = socket.socket()
         s.bind((cust.ip, 0))
         s.connect(node.sip)
