@@ -117,8 +117,8 @@ static void on_addresses(void *arg, const struct route *list, size_t count)
 	struct naming *n = l->naming;
 
 	n->lookup = NULL;
-	memcpy(n->list, list, count * sizeof(*list));
-	n->count = count;
+	for (n->count = 0; n->count < count; n->count++)
+		n->list[n->count] = list[n->count];
 	if (naming_next(l))
 		return;
 	dialog_step(l, E_GONE);

@@ -110,6 +110,7 @@ static struct srv take(struct loop *loop, struct srv *list, size_t *count)
 	return s;
 }
 
+/* `rec` has some. */
 static void use(struct lookup *l, const struct record *rec)
 {
 	struct srv list[VALUES_MAX];

@@ -7,6 +7,8 @@ import pytest
 
 from harness.cases import (BOT, bring_back, connect, ended, gone, hung_up,
                            join, ping, refuse, switch, until)
+from harness.message import Message
+from harness.rpc import RpcError
 from harness.tcp import way
 
 PAD = ("X-Pad", "p" * 1400)
@@ -364,3 +366,56 @@ def test_via_of_udp_on_a_connection(duo):
     agent.silence(0.3)
     cust.silence(0.1)
     ping(cust, node)
+
+
+def ack_of(m):
+    return Message("ACK %s SIP/2.0" % m.uri, [
+        ("Via", m.get("via")), ("Max-Forwards", "70"),
+        ("From", m.get("from")), ("To", m.get("to")),
+        ("Call-ID", m.call_id), ("CSeq", "%d ACK" % m.cseq[0])])
+
+
+@pytest.mark.parametrize("number", ["100", "999"])
+def test_T10_unanswerable_via_on_a_connection_that_closes(duo, number):
+    """Nothing to answer to, then the ACK: the process lives."""
+    cust, agent, node = duo
+    cust.auto_reply("BYE")
+    for port, extra in ((0, ""), (0, ";rport"), (9, ""), (99999, ""),
+                        (cust.port, ";maddr=" + agent.ip),
+                        (cust.port, ";received=" + agent.ip)):
+        for first in (True, False):
+            c = cust.invite(node, number, via=cust.via(port=port,
+                                                       extra=extra))
+            if first:
+                cust.hang_up()
+            cust.send(ack_of(c.invite), node.sip)
+            cust.hang_up()
+            ping(agent, node)
+    for call in node.call("call.list")["calls"]:
+        try:
+            node.call("call.hangup", call=call["call"])
+        except RpcError as e:
+            assert e.code == "gone", e
+    until(lambda: node.live_calls() == 0, "calls are left", 8)
+    agent.silence(0.1)      # and nothing was sent where a Via says
+    cust.drop_all()
+
+
+def test_flood_of_connections_with_calls(duo):
+    """Each brings an INVITE and is gone before its answer."""
+    cust, agent, node = duo
+    cust.auto_reply("BYE")
+    cust.auto(lambda m: m.status is not None and m.cseq[1] == "INVITE")
+    for i in range(300):
+        cust.invite(node)
+        cust.hang_up()
+    c = connect(agent, node)
+    c.bye()
+    gone(node, c, "customer")
+    for call in node.call("call.list")["calls"]:
+        try:
+            node.call("call.hangup", call=call["call"])
+        except RpcError as e:
+            assert e.code == "gone", e
+    until(lambda: node.live_calls() == 0, "calls are left", 8)
+    cust.drop_all()
