@@ -215,7 +215,11 @@ static bool welcome(int fd, su_sockaddr_t *from)
 static void bound(int fd)
 {
 	const unsigned ms = CONNECTION_TIMEOUT_MS;
+	const int room = CONNECTION_ROOM / 2;	/* which the kernel doubles */
 
+	/* sofia takes what has arrived for one message until it has read it:
+	 * more at once than a message may have gets 413 and the end. */
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
 	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof(ms));
 }
 

@@ -18,6 +18,10 @@ struct sip_counters;
 /** Messages that wait for a peer who does not read; also listen()'s backlog. */
 #define CONNECTION_QUEUE 200
 
+/** What may have arrived and not been read; a message may have three times
+ * that. */
+#define CONNECTION_ROOM 65536
+
 /** A message that is not complete after so long is given up, with its peer. */
 #define CONNECTION_TIMEOUT_MS 20000
 

@@ -16,7 +16,6 @@
 #include <strings.h>
 #include <uv.h>
 
-#include <sofia-sip/hostdomain.h>
 #include <sofia-sip/msg_addr.h>
 #include <sofia-sip/nta_tag.h>
 #include <sofia-sip/sip.h>
@@ -77,19 +76,16 @@ int guard_open(struct sip_counters *c)
  * Via names, at the address it came from (RFC 3261 18.2.2). sofia would try
  * the port the connection had at the other end, where nobody listens.
  */
-static tport_t *reconnect(tport_t *self, const sip_t *sip, tp_name_t *to)
+static tport_t *reconnect(tport_t *self, const sip_t *sip,
+			  tp_name_t const **tpn, tp_name_t *to)
 {
 	if (!tport_is_secondary(self) || tport_is_clear_to_send(self))
 		return self;
 
+	*to = **tpn;
 	to->tpn_port = sip->sip_via->v_port ? sip->sip_via->v_port : "5060";
+	*tpn = to;
 	return tport_parent(self);
-}
-
-/* The transport layer looks up names, and blocks meanwhile: never by us. */
-static int is_numeric(const tp_name_t *to)
-{
-	return to->tpn_host && host_is_ip_address(to->tpn_host);
 }
 
 static int is_broken_pipe(const msg_t *msg)
@@ -110,23 +106,20 @@ tport_t *tport_tsend(tport_t *self, msg_t *msg, tp_name_t const *tpn,
 	const sip_t *sip = sip_object(msg);
 	const int response = sip && sip->sip_status;
 	tport_t *sent = NULL, *by = self;
-	tp_name_t to = { 0 };
+	tp_name_t to;
 	ta_list ta;
 
-	if (tpn)
-		to = *tpn;
-	if (response && sip->sip_via && self)
-		by = reconnect(self, sip, &to);
-	if (is_numeric(&to) && (!response || !sip->sip_via ||
-				!sip->sip_via->v_maddr)) {
+	if (response && sip->sip_via && tpn)
+		by = reconnect(self, sip, &tpn, &to);
+	if (!response || !sip->sip_via || !sip->sip_via->v_maddr) {
 		ta_start(ta, tag, value);
 		connections_send_begin();
-		sent = real_tsend(by, msg, &to, ta_tags(ta));
+		sent = real_tsend(by, msg, tpn, ta_tags(ta));
 		/* Closed by the peer, which we had not seen yet. */
 		if (connections_send_end() && !sent && !response &&
 		    is_broken_pipe(msg)) {
 			connections_send_begin();
-			sent = real_tsend(tport_parent(by), msg, &to,
+			sent = real_tsend(tport_parent(by), msg, tpn,
 					  TPTAG_FRESH(1), ta_tags(ta));
 			connections_send_end();
 		}

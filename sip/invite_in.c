@@ -10,6 +10,7 @@
 #include <sofia-sip/su_tagarg.h>
 
 #include "core/offer.h"
+#include "naming.h"
 
 #define TRYING_MS 200
 
@@ -77,12 +78,10 @@ static void acked(struct sip_leg *l, const sip_t *sip)
 {
 	struct leg_event ev = { .type = LEG_ACKED };
 	const bool given_up = l->state == D_DROP;
-	struct route route;
 
 	forget(l);
 	dialog_step(l, E_ACK);
-	/* A name in its Contact is known by the time that we need it. */
-	dialog_route(l, &route);
+	naming_begin(l);
 	if (given_up) {
 		dialog_bye(l);
 		dialog_go_on(l);

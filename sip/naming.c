@@ -225,3 +225,14 @@ bool naming_hop(struct sip_leg *l, const url_t *hop, struct route *r)
 		*r = h->route;
 	return h->known;
 }
+
+void naming_begin(struct sip_leg *l)
+{
+	bool routed;
+	const url_t *hop = route_next_hop(l->dialog, &routed);
+	struct route route;
+
+	/* Over TCP the connection is the way, see dialog_route(). */
+	if (hop && l->last.by != BY_TCP && is_name(hop->url_host))
+		naming_hop(l, hop, &route);
+}

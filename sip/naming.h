@@ -33,6 +33,9 @@ bool naming_next(struct sip_leg *l);
 /** Where the name in `hop` led: true and `r`; else it is looked up. */
 bool naming_hop(struct sip_leg *l, const url_t *hop, struct route *r);
 
+/** Begins to look up a name in the Contact or Route, before it is needed. */
+void naming_begin(struct sip_leg *l);
+
 /** Frees both. */
 void naming_free(struct sip_leg *l);
 

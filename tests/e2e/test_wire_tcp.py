@@ -273,6 +273,18 @@ def test_T3_a_peer_that_does_not_read(world):
     ping(cust, node)
 
 
+def test_a_burst_is_no_large_message(duo):
+    """Hundreds of requests at once on one connection are all answered."""
+    cust, agent, node = duo
+    s = cust.connect(node.sip)
+    asked = [cust.build("OPTIONS", "sip:%s:%d" % node.sip, node,
+                        headers=[("Subject", "s" * 400)])
+             for _ in range(600)]
+    s.sendall(b"".join(m.bytes() for m in asked))
+    for m in asked:
+        cust.answer_to(m, 200)
+
+
 def test_many_connections(world):
     """One address holds so many and no more; others are served."""
     cust = world.peer("cust", tcp=True)
