@@ -88,7 +88,7 @@ def test_bytes_that_are_no_utf8(world):
     cust.drop_all()
 
 
-def test_max_forwards_goes_down_and_a_loop_ends(world):
+def test_I14_max_forwards_goes_down_and_a_loop_ends(world):
     cust, agent, node = world.trio(bots={"support": BOT})
     c = connect(cust, node, max_forwards=30)
     switch(node, c, method="bridge", continueCall=True)

@@ -118,7 +118,7 @@ static bool pattern(void)
 /* A default that could not be read must not be left out. */
 static void assert_complete(const struct config *c)
 {
-	assert_int_equal(c->listen_count, 1);
+	assert_int_equal(c->listen_count, 2);
 	assert_int_equal(c->codec_count, 2);
 	assert_int_equal(c->control_count, 1);
 	assert_non_null(c->cdr_file);
