@@ -335,7 +335,7 @@ def test_O2_both_change_at_once(talk):
 
 BODIES = [("INFO", "application/dtmf-relay", "Signal=5\r\nDuration=100\r\n"),
           ("INFO", "application/media_control+xml", "<vc_primitive/>"),
-          ("INFO", "application/vnd.x;a=b", "what\x00ever"),
+          ("INFO", "application/vnd.x;a=b", "what\tever\r\n\r\nmore"),
           ("MESSAGE", "text/plain", "hello"),
           ("MESSAGE", "text/html;charset=utf-8", "<b>\u00e4</b>")]
 
