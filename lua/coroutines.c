@@ -15,6 +15,10 @@
  * is charged when it is made. */
 #define CREATE_COST 1000
 
+/* Coroutines whose __close methods close one another. lua_resetthread() counts
+ * the C stack anew in each, so what one may take of it is taken so often. */
+#define CLOSING_MAX 5
+
 static lua_State *checked(lua_State *L)
 {
 	lua_State *co = lua_tothread(L, 1);
@@ -55,8 +59,10 @@ static int resume(lua_State *L, lua_State *co, int n)
 	meter_charge(L, 20);
 	lua_xmove(L, co, n);
 	sh->running = co;
+	meter_thread(co);
 	rc = lua_resume(co, L, n, &nres);
 	sh->running = L;
+	meter_thread(L);
 	if (rc == LUA_OK || rc == LUA_YIELD) {
 		if (!lua_checkstack(L, nres + 1)) {
 			lua_pop(co, nres);
@@ -178,12 +184,23 @@ static int l_close(lua_State *L)
 	const char *st = status(L, co);
 	int rc;
 
+	meter_charge(L, 20);
 	if (st[0] != 's' && st[0] != 'd')
 		return luaL_error(L, "cannot close a %s coroutine", st);
+	if (meter_killed(co)) {
+		lua_pushboolean(L, 0);
+		lua_pushliteral(L, "the budget was spent in this coroutine");
+		return 2;
+	}
+	if (sh->closing >= CLOSING_MAX)
+		return luaL_error(L, "C stack overflow: coroutines that close "
+				  "one another");
 	sh->closing++;
 	sh->running = co;
+	meter_thread(co);
 	rc = lua_resetthread(co);
 	sh->running = L;
+	meter_thread(L);
 	sh->closing--;
 	if (rc == LUA_OK) {
 		lua_pushboolean(L, 1);

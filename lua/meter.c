@@ -6,7 +6,9 @@
  * that concatenation and growing tables count too. Some single instructions
  * can be made to last (comparing two long strings, a `next` over emptied
  * slots): the hook therefore also looks at the thread's CPU time, at a rate
- * no ordinary instruction comes near.
+ * no ordinary instruction comes near. What one instruction can walk over is
+ * one block of memory at most, so the larger the largest block there ever
+ * was, the oftener it looks; and a string has a largest size.
  *
  * Once the budget is spent it stays spent: the hook then fires on every
  * instruction, and what catches errors (pcall, coroutines) passes this one on.
@@ -14,14 +16,20 @@
 #include <lauxlib.h>
 #include <stdlib.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "meter.h"
 #include "shard.h"
 
-#define STEP 1000		/* instructions from hook to hook */
+#define STEP 1000		/* instructions from look to look, at most */
+#define STEP_LEAST 4
+#define BLOCK_SMALL 8192	/* bytes; what is larger halves the step */
 #define BYTES_PER_INSTRUCTION 128
-#define INSTRUCTIONS_PER_US 2
+#define INSTRUCTIONS_PER_US 10	/* what time costs at least, */
+#define ORDINARY_PER_US 100	/* and what it is worth to others */
+#define NOTED_US 1000		/* less time than this is not noted */
+#define STRING_MAX (1024 * 1024 + 64)	/* with its head */
 
 static uint64_t thread_us(void)
 {
@@ -60,14 +68,55 @@ static bool too_many(const struct shard *sh, struct meter *m, size_t more)
 	return m->net + (int64_t)more > m->memory;
 }
 
+/* Why there may be no such block, or NULL. */
+static const char *refusal(const struct shard *sh, struct meter *m,
+			   const void *ptr, size_t osize, size_t nsize)
+{
+	const size_t more = nsize - (ptr ? osize : 0);
+
+	if (!ptr && osize == LUA_TSTRING && nsize > STRING_MAX)
+		return "out of memory: a string of more than 1 MB";
+	if (m && stack_guard_refuses(&sh->stacks, ptr, osize,
+					  nsize))
+		return "stack overflow: calls are nested too deep";
+	/* Live calls go on when the bot's memory is full, but not without
+	 * end. */
+	if (sh->bot->bytes + more > 2 * sh->bot->limits.bot_memory ||
+	    (m && too_many(sh, m, more)))
+		return "out of memory: handler_memory or bot_memory is used "
+			"up";
+	return NULL;
+}
+
+static void hook(lua_State *L, lua_Debug *ar);
+
+/* There is a larger block than ever before. */
+static void look_oftener(struct shard *sh, size_t nsize)
+{
+	if (!sh->largest) {
+		sh->largest = BLOCK_SMALL;
+		sh->step = STEP;
+	}
+	while (sh->largest < nsize) {
+		sh->largest *= 2;
+		sh->step = sh->step / 2 > STEP_LEAST ? sh->step / 2
+			: STEP_LEAST;
+	}
+	if (sh->running)
+		meter_thread(sh->running);
+}
+
 void *meter_alloc(void *arg, void *ptr, size_t osize, size_t nsize)
 {
 	struct shard *sh = arg;
 	struct meter *m = sh->meter;
-	size_t old = ptr ? osize : 0;
+	const bool had = ptr;
+	const size_t old = had ? osize : 0;
+	const char *no;
 	void *p;
 
 	if (!nsize) {
+		stack_guard_note(&sh->stacks, ptr, osize, 0);
 		free(ptr);
 		sh->bytes -= old;
 		sh->bot->bytes -= old;
@@ -77,23 +126,26 @@ void *meter_alloc(void *arg, void *ptr, size_t osize, size_t nsize)
 	}
 
 	if (nsize > old) {
-		size_t more = nsize - old;
-
-		/* Live calls go on when the bot's memory is full, but not
-		 * without end. */
-		if (sh->bot->bytes + more > 2 * sh->bot->limits.bot_memory ||
-		    (m && too_many(sh, m, more))) {
-			if (m && sh->running)
+		no = refusal(sh, m, ptr, osize, nsize);
+		if (no && m) {
+			m->refused = no;
+			if (sh->running)
 				place(sh->running, m->where, sizeof(m->where));
-			return NULL;
 		}
-		if (m)
+		if (no)
+			return NULL;
+		if (m) {
 			m->left -= (int64_t)(nsize / BYTES_PER_INSTRUCTION);
+			m->taken += (int64_t)(nsize / BYTES_PER_INSTRUCTION);
+		}
+		if (nsize > BLOCK_SMALL && nsize > sh->largest)
+			look_oftener(sh, nsize);
 	}
 
 	p = realloc(ptr, nsize);
 	if (!p)
 		return NULL;
+	stack_guard_note(&sh->stacks, had, osize, nsize);
 	sh->bytes += nsize - old;
 	sh->bot->bytes += nsize - old;
 	if (m && (m->net += (int64_t)nsize - (int64_t)old) < 0)
@@ -106,8 +158,8 @@ const char *meter_text(const struct meter *m, char *buf, size_t size)
 	const char *colon = *m->where ? ": " : "";
 
 	if (m->no_memory)
-		snprintf(buf, size, "%s%sout of memory: handler_memory or "
-			 "bot_memory is used up", m->where, colon);
+		snprintf(buf, size, "%s%s%s", m->where, colon, m->refused ?
+			 m->refused : "out of memory");
 	else
 		snprintf(buf, size, "%s%shandler_instructions: the budget of "
 			 "%lld instructions is spent", m->where, colon,
@@ -115,40 +167,53 @@ const char *meter_text(const struct meter *m, char *buf, size_t size)
 	return buf;
 }
 
-static int spent(lua_State *L, struct meter *m)
+static int spend(lua_State *L, struct meter *m)
 {
 	char text[256];
 
 	if (!m->spent)
 		place(L, m->where, sizeof(m->where));
 	m->spent = true;
+	lua_sethook(L, hook, LUA_MASKCOUNT, 1);
 	lua_pushstring(L, meter_text(m, text, sizeof(text)));
 	return lua_error(L);
 }
 
+/* Looks at the clock: what took longer than it was charged for costs more. */
+static void look(struct meter *m)
+{
+	const uint64_t now = thread_us();
+	int64_t cost;
+
+	if (now > m->cpu) {
+		m->us += now - m->cpu;
+		cost = (int64_t)((now - m->cpu) * INSTRUCTIONS_PER_US);
+		if (cost > m->taken)
+			m->left -= cost - m->taken;
+	}
+	m->cpu = now;
+	m->taken = 0;
+	m->ticks = 0;
+}
+
 static void hook(lua_State *L, lua_Debug *ar)
 {
-	struct meter *m = shard_of(L)->meter;
-	uint64_t now;
+	struct shard *sh = shard_of(L);
+	struct meter *m = sh->meter;
+	const int n = lua_gethookcount(L);
 
 	(void)ar;
 	if (!m)
 		return;
 	if (!m->spent) {
-		m->left -= STEP;
-		now = thread_us();
-		if (m->cpu && now > m->cpu) {
-			uint64_t us = (now - m->cpu) * INSTRUCTIONS_PER_US;
-
-			if (us > STEP)
-				m->left -= (int64_t)(us - STEP);
-		}
-		m->cpu = now;
+		m->left -= n;
+		m->taken += n;
+		look(m);
 	}
-	if (m->left < 0 || m->spent) {
-		lua_sethook(L, hook, LUA_MASKCOUNT, 1);
-		spent(L, m);
-	}
+	if (m->left < 0 || m->spent)
+		spend(L, m);
+	if (n != sh->step)
+		lua_sethook(L, hook, LUA_MASKCOUNT, sh->step);
 }
 
 void meter_start(struct meter *m, uint64_t instructions, uint64_t memory)
@@ -160,25 +225,81 @@ void meter_start(struct meter *m, uint64_t instructions, uint64_t memory)
 
 void meter_resume(struct meter *m, lua_State *L)
 {
+	struct shard *sh = shard_of(L);
+
 	m->left = m->limit;
-	m->cpu = 0;
-	lua_sethook(L, hook, LUA_MASKCOUNT, STEP);
+	m->taken = 0;
+	m->ticks = 0;
+	m->us = 0;
+	m->cpu = thread_us();
+	if (!sh->step)		/* no large block yet */
+		sh->step = STEP;
+	lua_sethook(L, hook, LUA_MASKCOUNT, sh->step);
+}
+
+uint64_t meter_pause(struct meter *m)
+{
+	uint64_t used, worth;
+
+	look(m);
+	used = m->left < m->limit ? (uint64_t)(m->limit - m->left) : 0;
+	worth = m->us < NOTED_US ? 0 : m->us * ORDINARY_PER_US;
+	return used > worth ? used : worth;
+}
+
+void meter_thread(lua_State *L)
+{
+	const struct shard *sh = shard_of(L);
+
+	if (sh->meter && !sh->meter->spent &&
+	    lua_gethookcount(L) != sh->step)
+		lua_sethook(L, hook, LUA_MASKCOUNT, sh->step);
+}
+
+bool meter_killed(lua_State *co)
+{
+	return lua_status(co) > LUA_YIELD && lua_gethookcount(co) == 1;
+}
+
+/* One more charge; now and then the clock is looked at. */
+static void tick(const struct shard *sh, struct meter *m)
+{
+	if (++m->ticks >= sh->step)
+		look(m);
 }
 
 void meter_charge(lua_State *L, uint64_t n)
 {
-	struct meter *m = shard_of(L)->meter;
+	const struct shard *sh = shard_of(L);
+	struct meter *m = sh->meter;
 
 	if (!m)
 		return;
-	if (n > INT64_MAX / 2)
-		n = INT64_MAX / 2;
+	if (n > INT64_MAX / 4)
+		n = INT64_MAX / 4;
 	m->left -= (int64_t)n;
+	m->taken += (int64_t)n;
+	tick(sh, m);
 	if (m->left < 0 || m->spent) {
 		m->left = -1;
-		lua_sethook(L, hook, LUA_MASKCOUNT, 1);
-		spent(L, m);
+		spend(L, m);
 	}
+}
+
+void meter_tick(lua_State *L)
+{
+	meter_charge(L, 0);
+}
+
+bool meter_goes_on(lua_State *L)
+{
+	const struct shard *sh = shard_of(L);
+	struct meter *m = sh->meter;
+
+	if (!m)
+		return true;
+	tick(sh, m);
+	return m->left >= 0 && !m->spent;
 }
 
 int64_t meter_left(lua_State *L)
@@ -188,14 +309,25 @@ int64_t meter_left(lua_State *L)
 	return m ? m->left : INT64_MAX / 8;
 }
 
+/* An auxiliary buffer that cannot grow raises an error like any other. */
+static bool is_no_memory(lua_State *L, int status)
+{
+	return status == LUA_ERRMEM ||
+		(lua_type(L, -1) == LUA_TSTRING &&
+		 !strcmp(lua_tostring(L, -1), "not enough memory"));
+}
+
 void meter_rethrow(lua_State *L, int status)
 {
 	struct meter *m = shard_of(L)->meter;
 
 	if (!m)
 		return;
-	if (status == LUA_ERRMEM && !m->spent)
+	if (!m->spent && is_no_memory(L, status))
 		m->spent = m->no_memory = true;
-	if (m->spent)
-		lua_error(L);
+	if (!m->spent)
+		return;
+	/* What is closed on the way out runs on nothing. */
+	lua_sethook(L, hook, LUA_MASKCOUNT, 1);
+	lua_error(L);
 }

@@ -16,8 +16,12 @@ struct meter {
 	int64_t net;		/**< bytes allocated less freed          */
 	int64_t memory;		/**< bytes it may have so                */
 	uint64_t cpu;		/**< us of this thread at the last look  */
+	uint64_t us;		/**< of them, from wait to wait          */
+	int64_t taken;		/**< instructions since the last look    */
+	int ticks;		/**< charges since the last look         */
 	bool spent;		/**< stays set: nothing may go on        */
 	bool no_memory;		/**< it was the memory                   */
+	const char *refused;	/**< what the allocator said no to       */
 	char where[96];		/**< "file:line" where it ran out        */
 };
 
@@ -28,8 +32,25 @@ void meter_start(struct meter *m, uint64_t instructions, uint64_t memory);
 /** A new stretch from wait to wait on thread `L`. */
 void meter_resume(struct meter *m, lua_State *L);
 
+/** The stretch is over: what it has used up, in ordinary instructions. */
+uint64_t meter_pause(struct meter *m);
+
+/** Before thread `L` runs inside of another: counts as finely as now needed. */
+void meter_thread(lua_State *L);
+
+/** Whether `co` has died of a spent budget: its <close> variables stay open,
+ * since the hook might never fire again there. */
+bool meter_killed(lua_State *co);
+
 /** Takes `n` instructions; raises when they are spent. */
 void meter_charge(lua_State *L, uint64_t n);
+
+/** Once for each round of a loop in C that can run other code, charged before
+ * as a whole: raises when the budget is spent. */
+void meter_tick(lua_State *L);
+
+/** The same for code that must not raise: false when nothing is left. */
+bool meter_goes_on(lua_State *L);
 
 /** Instructions left for C code that counts by itself. */
 int64_t meter_left(lua_State *L);

@@ -446,6 +446,7 @@ void run_abandon(struct run *run)
 	int rc;
 
 	enter_shard(run);
+	meter_resume(&run->meter, run->thread.co);
 	sh->closing++;
 	rc = lua_resetthread(run->thread.co);
 	sh->closing--;

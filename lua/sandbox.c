@@ -112,6 +112,35 @@ void sandbox_sized(lua_State *L, lua_CFunction f)
 	lua_pushcclosure(L, l_sized, 1);
 }
 
+/* Place `i` of a string, as Lua counts: from the end if negative. */
+static lua_Integer place_of(lua_Integer i, size_t len)
+{
+	if (i >= 0)
+		return i;
+	return (size_t)-i > len ? 1 : (lua_Integer)len + i + 1;
+}
+
+static int l_spanned(lua_State *L)
+{
+	size_t len;
+	lua_Integer i, j;
+
+	luaL_checklstring(L, 1, &len);
+	i = place_of(luaL_optinteger(L, 2, 1), len);
+	j = place_of(luaL_optinteger(L, 3, i), len);
+	if (j > (lua_Integer)len)
+		j = (lua_Integer)len;
+	if (j - i >= RESULTS_MAX)
+		return luaL_error(L, "string slice too long");
+	return l_sized(L);
+}
+
+void sandbox_spanned(lua_State *L, lua_CFunction f)
+{
+	lua_pushcfunction(L, f);
+	lua_pushcclosure(L, l_spanned, 1);
+}
+
 /* ---- words that differ from Lua's ---- */
 
 static int l_rawset(lua_State *L)
@@ -316,10 +345,14 @@ static void open_base(lua_State *L)
 static void open_utf8(lua_State *L)
 {
 	static const char *const sized[] = {
-		"char", "codepoint", "len", "offset",
+		"char", "len", "offset",
 	};
 
 	luaL_requiref(L, LUA_UTF8LIBNAME, luaopen_utf8, 0);
+	lua_getfield(L, -1, "codepoint");
+	sandbox_spanned(L, lua_tocfunction(L, -1));
+	lua_setfield(L, -3, "codepoint");
+	lua_pop(L, 1);
 	for (size_t i = 0; i < sizeof(sized) / sizeof(*sized); i++) {
 		lua_getfield(L, -1, sized[i]);
 		sandbox_sized(L, lua_tocfunction(L, -1));

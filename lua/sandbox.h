@@ -8,6 +8,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/** Values that one function may return: the stack is bounded. */
+#define RESULTS_MAX 4000
+
 /** Builds the environment and leaves it on the stack. Raises. */
 void sandbox_open(lua_State *L);
 /** Makes the library table on top of the stack read-only: replaces it. */
@@ -24,5 +27,7 @@ bool message_has_place(const char *s);
 
 /** A C function that charges by the size of its arguments and results. */
 void sandbox_sized(lua_State *L, lua_CFunction f);
+/** The same for f(s, i, j), which returns a value for each place. */
+void sandbox_spanned(lua_State *L, lua_CFunction f);
 
 #endif

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "core/bot.h"
+#include "stack_guard.h"
 
 struct client_store;
 struct loop;
@@ -53,6 +54,9 @@ struct shard {
 	struct run *run;	/**< handler that runs now, or NULL      */
 	lua_State *running;	/**< its innermost coroutine             */
 	unsigned closing;	/**< __close methods are run from C      */
+	size_t largest;		/**< block there was, as a power of two  */
+	int step;		/**< instructions from look to look      */
+	struct stack_guard stacks;
 	bool loading;
 	struct thread kept[THREADS_KEPT];
 	unsigned kept_count;

@@ -270,7 +270,7 @@ static int l_rep(lua_State *L)
 void strings_open(lua_State *L)
 {
 	static const char *const sized[] = {
-		"byte", "char", "format", "len", "lower", "pack", "packsize",
+		"char", "format", "len", "lower", "pack", "packsize",
 		"reverse", "sub", "unpack", "upper",
 	};
 	static const luaL_Reg own[] = {
@@ -289,6 +289,10 @@ void strings_open(lua_State *L)
 		lua_setfield(L, -4, sized[i]);
 		lua_pop(L, 1);
 	}
+	lua_getfield(L, -1, "byte");
+	sandbox_spanned(L, lua_tocfunction(L, -1));
+	lua_setfield(L, -4, "byte");
+	lua_pop(L, 1);
 	lua_getfield(L, -1, "rep");
 	lua_pushcclosure(L, l_rep, 1);
 	lua_setfield(L, -3, "rep");

@@ -150,7 +150,7 @@ static int l_unpack(lua_State *L)
 	j = lua_isnoneornil(L, 3) ? luaL_len(L, 1) : luaL_checkinteger(L, 3);
 	n = span(i, j);
 	meter_charge(L, n);
-	if (n >= INT_MAX || !lua_checkstack(L, (int)n))
+	if (n > RESULTS_MAX || !lua_checkstack(L, (int)n))
 		return luaL_error(L, "too many results to unpack");
 	for (uint64_t k = 0; k < n; k++)
 		lua_geti(L, 1, i + (lua_Integer)k);

@@ -121,7 +121,8 @@ static void memory(void **state)
 {
 	(void)state;
 	harmful("local t = {} for i = 1, 1e9 do t[i] = {} end", MEMORY);
-	harmful("local s = 'x' while true do s = s .. s end", MEMORY);
+	harmful("local s = 'x' while true do s = s .. s end",
+		"out of memory: a string of more than 1 MB");
 	harmful("local t = {} while true do pcall(function() while true do "
 		"t[#t + 1] = ('xxxxxxxxxx'):rep(1e4) .. #t end end) end", MEMORY);
 	harmful("local t = {} coroutine.wrap(function() while true do "
@@ -132,7 +133,9 @@ static void recursion(void **state)
 {
 	(void)state;
 	harmful("local function f() return 1 + f() end f()",
-		MEMORY);
+		"stack overflow: calls are nested too deep");
+	harmful("local function f() return 1 + f() end pcall(f)",
+		"stack overflow: calls are nested too deep");
 	harmful("local function f() return (string.gsub('x', '.', f)) end "
 		"f()", "C stack overflow");
 	harmful("local t = setmetatable({}, {}) getmetatable(t).__index = "
