@@ -12,6 +12,7 @@
 
 #include "callobject.h"
 #include "client.h"
+#include "meter.h"
 #include "plain.h"
 #include "program.h"
 #include "reaction.h"
@@ -282,8 +283,10 @@ static void save_client(lua_State *L, struct run *run)
 		json_decref(now);
 		now = NULL;
 	}
-	if (!now)
+	if (!now) {
+		meter_tick(L);
 		luaL_error(L, "%s", err);
+	}
 	if (*s->call->from) {
 		client_merge(bot->sc->clients, bot->name, s->call->from,
 			     run->client, now);
@@ -332,14 +335,17 @@ void run_checkpoint(lua_State *L, struct run *run, bool wait)
 		if (plain_check(L, -1, max, "call.session", err,
 				sizeof(err))) {
 			drop_unfit(L, max);
+			meter_tick(L);
 			luaL_error(L, "%s", err);
 		}
 		lua_pop(L, 1);
 	}
 	call_push(L, run);
 	if (lua_getiuservalue(L, -1, CV_TEMP) != LUA_TNIL &&
-	    plain_check(L, -1, max, "call.temp", err, sizeof(err)))
+	    plain_check(L, -1, max, "call.temp", err, sizeof(err))) {
+		meter_tick(L);
 		luaL_error(L, "%s", err);
+	}
 	lua_pop(L, 1);
 	if (lua_getiuservalue(L, -1, CV_CLIENT) != LUA_TNIL && s->call)
 		save_client(L, run);

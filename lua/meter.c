@@ -268,7 +268,7 @@ static void tick(const struct shard *sh, struct meter *m)
 		look(m);
 }
 
-void meter_charge(lua_State *L, uint64_t n)
+void meter_take(lua_State *L, uint64_t n)
 {
 	const struct shard *sh = shard_of(L);
 	struct meter *m = sh->meter;
@@ -280,6 +280,15 @@ void meter_charge(lua_State *L, uint64_t n)
 	m->left -= (int64_t)n;
 	m->taken += (int64_t)n;
 	tick(sh, m);
+}
+
+void meter_charge(lua_State *L, uint64_t n)
+{
+	struct meter *m = shard_of(L)->meter;
+
+	meter_take(L, n);
+	if (!m)
+		return;
 	if (m->left < 0 || m->spent) {
 		m->left = -1;
 		spend(L, m);

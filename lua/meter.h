@@ -45,11 +45,14 @@ bool meter_killed(lua_State *co);
 /** Takes `n` instructions; raises when they are spent. */
 void meter_charge(lua_State *L, uint64_t n);
 
+/** The same without raising: the next charge or instruction does. */
+void meter_take(lua_State *L, uint64_t n);
+
 /** Once for each round of a loop in C that can run other code, charged before
  * as a whole: raises when the budget is spent. */
 void meter_tick(lua_State *L);
 
-/** The same for code that must not raise: false when nothing is left. */
+/** A tick in code that must not raise: false when nothing is left. */
 bool meter_goes_on(lua_State *L);
 
 /** Instructions left for C code that counts by itself. */

@@ -12,11 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "meter.h"
 #include "plain.h"
 
 #define DEPTH_MAX 32
 #define TABLE_BYTES 40
 #define VALUE_BYTES 16
+#define BYTES_PER_INSTRUCTION 4
 
 struct walk {
 	lua_State *L;
@@ -235,6 +237,9 @@ static json_t *table(struct walk *w, int idx, unsigned depth)
 	}
 	if (!lua_checkstack(L, 6) || !take(w, TABLE_BYTES))
 		return refuse(w, "more than %zu bytes", w->o->bytes);
+	/* The table may have been large once. */
+	if (!meter_goes_on(L))
+		return refuse(w, "the budget is spent");
 
 	lua_pushnil(L);
 	while (lua_next(L, idx)) {
@@ -309,6 +314,7 @@ json_t *plain_json(lua_State *L, int idx, const struct plain_options *o,
 	err[0] = '\0';
 	strncpy(w.path, name, sizeof(w.path) - 1);
 	v = lua_checkstack(L, 4) ? value(&w, lua_absindex(L, idx), 0) : NULL;
+	meter_take(L, w.bytes / BYTES_PER_INSTRUCTION);
 	if (!v && !*err)
 		snprintf(err, size, "%s: no memory", name);
 	return v;
@@ -383,6 +389,8 @@ static int check(struct tally *t, int idx, unsigned depth)
 	if (depth >= DEPTH_MAX || !lua_checkstack(L, 4))
 		return wrong(t, ": nested deeper than %d, or in a cycle",
 			     DEPTH_MAX);
+	if (!meter_goes_on(L))
+		return wrong(t, ": the budget is spent");
 	lua_pushnil(L);
 	while (lua_next(L, idx)) {
 		const int v = lua_gettop(L);
@@ -414,6 +422,7 @@ int plain_check(lua_State *L, int idx, size_t bytes, const char *name,
 	int rc;
 
 	rc = check(&t, lua_absindex(L, idx), 0);
+	meter_take(L, t.bytes / BYTES_PER_INSTRUCTION / 4);
 	if (rc)
 		snprintf(err, size, "%s%s", name, path);
 	return rc;

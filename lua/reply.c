@@ -12,6 +12,7 @@
 
 #include "core/log.h"
 #include "callobject.h"
+#include "meter.h"
 #include "plain.h"
 #include "reaction.h"
 #include "reply.h"
@@ -19,6 +20,8 @@
 
 #define REPLIES_MAX 1000
 #define REPLY_BYTES (64 * 1024)
+#define REPLY_COST 20		/* instructions, */
+#define TEXT_BYTES 32		/* and bytes of text for one more */
 
 /* Makes the value on top what an author may see. */
 static void expand(lua_State *L)
@@ -214,9 +217,11 @@ static void parse_all(lua_State *L, struct run *run, lua_Integer n,
 		size_t len;
 		const char *s;
 
+		meter_charge(L, REPLY_COST);
 		lua_rawgeti(L, -1, i);
 		if (!shown && lua_type(L, -1) == LUA_TSTRING) {
 			s = lua_tolstring(L, -1, &len);
+			meter_charge(L, len / TEXT_BYTES);
 			a = say(s, len, &err);
 		} else {
 			a = parse(L, run, i, &err);

@@ -324,7 +324,7 @@ static void open_base(lua_State *L)
 	static const char *const words[] = {
 		"_VERSION", "assert", "error", "getmetatable", "ipairs",
 		"next", "pairs", "rawequal", "rawget", "rawlen", "select",
-		"tonumber", "tostring", "type",
+		"tostring", "type",
 	};
 	static const luaL_Reg own[] = {
 		{ "load", l_load },
@@ -338,7 +338,10 @@ static void open_base(lua_State *L)
 	luaL_requiref(L, LUA_GNAME, luaopen_base, 0);
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
 		take(L, words[i]);
-	lua_pop(L, 1);
+	lua_getfield(L, -1, "tonumber");
+	sandbox_sized(L, lua_tocfunction(L, -1));
+	lua_setfield(L, -4, "tonumber");
+	lua_pop(L, 2);
 	luaL_setfuncs(L, own, 0);
 }
 
@@ -365,7 +368,16 @@ static void open_utf8(lua_State *L)
 
 static void open_math(lua_State *L)
 {
+	/* they take any number of arguments, texts too */
+	static const char *const sized[] = { "max", "min" };
+
 	luaL_requiref(L, LUA_MATHLIBNAME, luaopen_math, 0);
+	for (size_t i = 0; i < sizeof(sized) / sizeof(*sized); i++) {
+		lua_getfield(L, -1, sized[i]);
+		sandbox_sized(L, lua_tocfunction(L, -1));
+		lua_setfield(L, -3, sized[i]);
+		lua_pop(L, 1);
+	}
 	lua_pushcfunction(L, l_random_number);
 	lua_setfield(L, -2, "random");
 	lua_pushcfunction(L, l_seed);

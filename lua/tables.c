@@ -1,7 +1,8 @@
 /**
  * @file tables.c  The bots' table library
  *
- * Everything is charged before it runs, by the number of places it touches.
+ * Everything is charged before it runs, by the number of places it touches;
+ * what a metamethod takes at each of them is looked at in the loops.
  * The sort is a heap sort: a comparator that contradicts itself gives a
  * strange order, never an endless loop.
  */
@@ -32,6 +33,7 @@ static int l_insert(lua_State *L)
 			      "position out of bounds");
 		meter_charge(L, span(pos, e));
 		for (lua_Integer i = e; i > pos; i--) {
+			meter_tick(L);
 			lua_geti(L, 1, i - 1);
 			lua_seti(L, 1, i);
 		}
@@ -57,6 +59,7 @@ static int l_remove(lua_State *L)
 	meter_charge(L, span(pos, n));
 	lua_geti(L, 1, pos);
 	for (; pos < n; pos++) {
+		meter_tick(L);
 		lua_geti(L, 1, pos + 1);
 		lua_seti(L, 1, pos);
 	}
@@ -83,11 +86,13 @@ static int l_move(lua_State *L)
 		meter_charge(L, (uint64_t)n);
 		if (t > e || t <= f || to != 1) {
 			for (lua_Integer i = 0; i < n; i++) {
+				meter_tick(L);
 				lua_geti(L, 1, f + i);
 				lua_seti(L, to, t + i);
 			}
 		} else {
 			for (lua_Integer i = n - 1; i >= 0; i--) {
+				meter_tick(L);
 				lua_geti(L, 1, f + i);
 				lua_seti(L, to, t + i);
 			}
@@ -152,8 +157,10 @@ static int l_unpack(lua_State *L)
 	meter_charge(L, n);
 	if (n > RESULTS_MAX || !lua_checkstack(L, (int)n))
 		return luaL_error(L, "too many results to unpack");
-	for (uint64_t k = 0; k < n; k++)
+	for (uint64_t k = 0; k < n; k++) {
+		meter_tick(L);
 		lua_geti(L, 1, i + (lua_Integer)k);
+	}
 	return (int)n;
 }
 

@@ -20,6 +20,9 @@
 #include "shard.h"
 
 #define LOG_BYTES (64 * 1024)
+#define LOG_BYTES_PER_INSTRUCTION 8
+
+#define SAY_COST 100		/* instructions */
 
 /* Raises unless the handler itself called us, with nothing in between that
  * cannot be left and entered again. */
@@ -80,6 +83,7 @@ int l_call_say(lua_State *L)
 	if (len > ACTION_TEXT_MAX)
 		return luaL_error(L, "text: text is longer than %d bytes",
 				  ACTION_TEXT_MAX);
+	meter_charge(L, SAY_COST + len / 32);
 	check_wait(L, run);
 	run_checkpoint(L, run, true);
 	run->ready = false;
@@ -224,8 +228,10 @@ int l_call_transfer(lua_State *L)
 		return luaL_error(L, "transfer: a transfer is under way");
 	run_checkpoint(L, run, true);
 	a = transfer_action(L, run, &err);
-	if (!a)
+	if (!a) {
+		meter_tick(L);
 		return luaL_error(L, "%s", err.text);
+	}
 	switch_target_name(&a->sw->targets[0], number, sizeof(number));
 	if (s->gone) {
 		action_free(a);
@@ -312,7 +318,7 @@ int l_log(lua_State *L)
 	luaL_checkany(L, 1);
 	if (!lua_istable(L, 1)) {
 		text = luaL_tolstring(L, 1, &len);
-		meter_charge(L, 100 + len / 8);
+		meter_charge(L, 100 + len / LOG_BYTES_PER_INSTRUCTION);
 		log_text(id, text, len);
 		return 0;
 	}
@@ -324,10 +330,14 @@ int l_log(lua_State *L)
 
 		json_decref(v);
 		if (json)
+			meter_take(L, strlen(json) / LOG_BYTES_PER_INSTRUCTION);
+		if (json)
 			log_text(id, json, strlen(json));
 		free(json);
-		if (!v)
+		if (!v) {
+			meter_tick(L);
 			return luaL_error(L, "%s", err);
+		}
 	}
 	return 0;
 }

@@ -122,6 +122,7 @@ static void h_error(void *arg, const struct bot_error *e)
 	(void)slash;
 	c->errors++;
 	snprintf(c->trace, sizeof(c->trace), "%s", e->traceback);
+	snprintf(c->message, sizeof(c->message), "%s", e->message);
 	hear(c, "error %s in %s", bot ? bot : e->message, e->state);
 }
 

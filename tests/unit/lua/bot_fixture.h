@@ -39,6 +39,7 @@ struct caller {
 	uint64_t ticket;	/**< of the last say that is waited for   */
 	struct action *sw;	/**< last switch                          */
 	unsigned errors;
+	char message[1024];	/**< of the last error                    */
 	char trace[4096];
 };
 
