@@ -183,9 +183,12 @@ static int l_load(lua_State *L)
 	const char *s = luaL_checklstring(L, 1, &len);
 	const char *name = luaL_optstring(L, 2, s);
 	bool env = !lua_isnone(L, 4);
+	int rc;
 
 	meter_charge(L, len * 4);
-	if (luaL_loadbufferx(L, s, len, name, "t")) {
+	rc = luaL_loadbufferx(L, s, len, name, "t");
+	if (rc) {
+		meter_rethrow(L, rc);
 		luaL_pushfail(L);
 		lua_insert(L, -2);
 		return 2;
@@ -205,6 +208,7 @@ int l_require(lua_State *L)
 	const char *name = luaL_checkstring(L, 1);
 	struct source *src;
 	char err[256], chunk[512];
+	int rc;
 
 	lua_settop(L, 1);
 	lua_rawgetp(L, LUA_REGISTRYINDEX, &modules_key);
@@ -221,8 +225,11 @@ int l_require(lua_State *L)
 	if (!src)
 		return luaL_error(L, "require: %s", err);
 	snprintf(chunk, sizeof(chunk), "@%s", src->path);
-	if (luaL_loadbufferx(L, src->text, src->len, chunk, "t"))
+	rc = luaL_loadbufferx(L, src->text, src->len, chunk, "t");
+	if (rc) {
+		meter_rethrow(L, rc);
 		return lua_error(L);
+	}
 	lua_rawgeti(L, LUA_REGISTRYINDEX, sh->env);
 	lua_setupvalue(L, -2, 1);
 	lua_pushlightuserdata(L, (void *)&modules_key);

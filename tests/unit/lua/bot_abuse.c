@@ -45,6 +45,8 @@ static void abuse_with(const char *top, const char *body, const char *part)
 		ms = cpu_ms() - ms;
 		print_message("%7.1f ms: %.60s\n", ms, body);
 		assert_true(ms < MOST_MS);
+		if (c.errors != (unsigned)i + 1)
+			print_error("no error: %s\n", c.heard);
 		assert_int_equal(c.errors, i + 1);
 		if (!strstr(c.message, part))
 			print_error("no \"%s\": %s\n", part, c.message);
@@ -244,6 +246,31 @@ static void much_at_once(void **state)
 	      "out of memory");
 }
 
+/* What is spent is not handed to the bot as an error of something else. */
+static void spent_memory_is_not_caught(void **state)
+{
+	const struct bot_limits was = limits;
+
+	(void)state;
+	limits.handler_instructions = 20000000;
+	abuse("local src, chunks = ('a=1 '):rep(8000), {} "
+	      "local k = ('x'):rep(1000) "
+	      "for i = 1, 39 do chunks[i] = k:rep(100) end "
+	      "for i = 1, 1000 do local f, e = load(src) "
+	      "if not f then break end chunks[#chunks + 1] = f end "
+	      "for i = 1, 39 do chunks[i] = nil end call:say 'goes on'",
+	      "out of memory: handler_memory");
+	abuse("local t = {} for i = 1, 1e9 do local ok = pcall(string.rep, "
+	      "'x', 1e5) if ok then t[i] = ('x'):rep(1e5) .. i else t = nil "
+	      "end end", "out of memory: handler_memory");
+	abuse("local t, k = {}, ('x'):rep(1000) for i = 1, 39 do "
+	      "t[i] = k:rep(100) end for i = 1, 1e9 do "
+	      "local ok, e = pcall(coroutine.create, function() end) "
+	      "t[#t + 1] = e if not ok then t = nil call:say 'goes on' end "
+	      "end", "out of memory: handler_memory");
+	limits = was;
+}
+
 static void recursion_has_its_room(void **state)
 {
 	(void)state;
@@ -263,6 +290,7 @@ int main(void)
 		cmocka_unit_test(long_strings),
 		cmocka_unit_test(emptied_tables),
 		cmocka_unit_test(much_at_once),
+		cmocka_unit_test(spent_memory_is_not_caught),
 		cmocka_unit_test(recursion_has_its_room),
 	};
 
