@@ -398,6 +398,7 @@ static void drive(struct run *run, int nargs)
 	if (rc != LUA_OK && rc != LUA_YIELD && !run->failed)
 		keep_error(run->thread.co, run, rc);
 	leave_shard(sh);
+	session_used(run->s, meter_pause(&run->meter));
 	if (rc == LUA_YIELD) {
 		lua_pop(run->thread.co, n);
 		return;
@@ -451,6 +452,7 @@ void run_abandon(struct run *run)
 	rc = lua_resetthread(run->thread.co);
 	sh->closing--;
 	leave_shard(sh);
+	session_used(run->s, meter_pause(&run->meter));
 	if (rc != LUA_OK)
 		log_line(LOG_ERROR, session_id(run->s), "a __close method "
 			 "failed: %s", lua_tostring(run->thread.co, -1));

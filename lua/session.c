@@ -18,7 +18,13 @@
 #include "shard.h"
 
 #define MISSES_MAX 3
-#define STEPS_MAX 100		/* of one session in a millisecond */
+
+/* What a session may use up at once, and regains in a millisecond: about a
+ * quarter of the time there is. In instructions; a step has its price too. */
+#define SHARE 100000
+#define SHARE_PER_MS 25000
+#define STEP_COST 2500
+
 #define FALLBACK "Sorry, I did not understand you."
 
 static void work(void *arg);
@@ -486,22 +492,55 @@ static void close_now(struct session_lua *s)
 	bot_session_ended(sh->bot, sh);
 }
 
+/* What time has brought since the last look. */
+static void regain(struct session_lua *s, uint64_t now)
+{
+	const uint64_t ms = now - s->counted;
+
+	s->counted = now;
+	if (ms > s->used / SHARE_PER_MS) {
+		s->used = 0;
+		s->heavy = false;
+	} else {
+		s->used -= ms * SHARE_PER_MS;
+	}
+}
+
+void session_used(struct session_lua *s, uint64_t n)
+{
+	struct lua_scripting *sc = s->shard->bot->sc;
+	const uint64_t now = loop_now(sc->loop);
+
+	regain(s, now);
+	s->used += n;
+	/* Heavy sessions have that share together. */
+	if (s->heavy)
+		sc->heavy_until = now + n / SHARE_PER_MS;
+}
+
 /* Where waits take no time, as speech without media, a handler that waits in
- * a loop would never let the turn end; false: it goes on later. */
+ * a loop would never let the turn end, and one that works hard between its
+ * waits would leave no time to others; false: it goes on later. */
 static bool in_time(struct session_lua *s)
 {
-	const uint64_t now = loop_now(s->shard->bot->sc->loop);
+	struct lua_scripting *sc = s->shard->bot->sc;
+	const uint64_t now = loop_now(sc->loop);
+	uint64_t at;
 
-	/* What others sent is theirs to bound. */
-	if (s->run ? !s->run->ready : !s->head || !s->head->outcome)
+	regain(s, now);
+	if (s->used < SHARE && (!s->heavy || sc->heavy_until <= now)) {
+		/* What others sent is theirs to bound. */
+		if (s->run || s->head->outcome)
+			s->used += STEP_COST;
 		return true;
-	if (s->stepped != now) {
-		s->stepped = now;
-		s->steps = 0;
 	}
-	if (s->steps++ < STEPS_MAX)
-		return true;
-	timer_start(&s->pace, 1);
+	s->heavy = true;
+	at = now + 1;
+	if (s->used > SHARE)
+		at += (s->used - SHARE) / SHARE_PER_MS;
+	if (at < sc->heavy_until)
+		at = sc->heavy_until;
+	timer_start(&s->pace, at - now);
 	return false;
 }
 
@@ -522,7 +561,7 @@ static void work(void *arg)
 	}
 	if (run && run->wait == WAIT_SAY && (run->abandon || s->gone)) {
 		run_abandon(run);
-	} else if (!in_time(s)) {
+	} else if ((run ? run->ready : s->head != NULL) && !in_time(s)) {
 		return;
 	} else if (run && run->ready) {
 		run_resume(run);

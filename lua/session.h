@@ -75,8 +75,11 @@ struct session_lua {
 	const struct state *context;
 	struct task task;
 	struct timer pace;		/**< puts off a session that runs on */
-	uint64_t stepped;		/**< when `steps` were counted       */
-	unsigned steps;			/**< of its own accord               */
+	uint64_t used;			/**< instructions of late, above what
+					     all that time has brought        */
+	uint64_t counted;		/**< when that was                    */
+	bool heavy;			/**< has been put off, and since then
+					     never was at rest                */
 	struct input *head, *tail;
 	unsigned queued;
 	unsigned misses;		/**< unhandled noMatch in a row  */
@@ -124,6 +127,8 @@ int l_react(lua_State *L);
 /** What a wait and the end do first: data checked, replies sent. Raises. */
 void run_checkpoint(lua_State *L, struct run *run, bool wait);
 
+/** A handler has run and used as much as `n` instructions. */
+void session_used(struct session_lua *s, uint64_t n);
 /** The handler has ended, clean or by an error. */
 void session_run_ended(struct session_lua *s);
 

@@ -84,6 +84,7 @@ struct lua_scripting {
 	struct bot_limits limits;
 	struct client_store *clients;
 	struct bot *bots;
+	uint64_t heavy_until;	/**< no other heavy session before then   */
 };
 
 struct shard *shard_of(lua_State *L);

@@ -271,6 +271,100 @@ static void spent_memory_is_not_caught(void **state)
 	limits = was;
 }
 
+/* ---- from wait to wait without end ---- */
+
+static unsigned count(const char *s, const char *part)
+{
+	unsigned n = 0;
+
+	for (; (s = strstr(s, part)); s++)
+		n++;
+	return n;
+}
+
+/* Runs `body` in an endless loop; what it says in a turn, and in a second. */
+static void endless(const char *body, unsigned in_turn, unsigned in_second)
+{
+	static char source[2048];
+	unsigned n;
+	struct caller c, other;
+	struct desk d;
+	double ms;
+
+	snprintf(source, sizeof(source), "return bot { states = { A = { "
+		 "['q!'] = 'go', function(call) while true do\n%s\nend end }, "
+		 "B = { ['q!'] = 'good', noContext = true, function(call) "
+		 "call:say 'fine' end } } }", body);
+	alarm(60);
+	desk_open(&d, source);
+	call_in(&d, &other, "2");
+	call_in(&d, &c, "1");
+	ms = cpu_ms();
+	say(&c, "go");
+	ms = cpu_ms() - ms;
+	n = count(c.heard, "say x");
+	print_message("%6.1f ms, %u rounds in a turn", ms, n);
+	assert_in_range(n, 1, in_turn);
+	c.heard[0] = '\0';
+	say(&other, "good");
+	expect(&other, "say fine");
+	n = 0;
+	ms = cpu_ms();
+	for (int i = 0; i < 1000; i++) {
+		loop_advance(d.loop, 1);
+		n += count(c.heard, "say x");
+		c.heard[0] = '\0';
+	}
+	ms = cpu_ms() - ms;
+	print_message(", %u and %.0f ms in a second: %.50s\n", n, ms, body);
+	assert_in_range(n, 1, in_second);
+	assert_int_equal(c.errors, 0);
+	say(&other, "good");
+	expect(&other, "say fine");
+	leave(&c, "hangup");
+	hang(&c);
+	hang(&other);
+	desk_close(&d);
+	alarm(0);
+}
+
+static void a_loop_that_waits_takes_turns(void **state)
+{
+	(void)state;
+	endless("call:say 'x'", 50, 12000);
+	endless("for i = 1, 900000 do end call:say 'x'", 1, 50);
+	endless("for i = 1, 900000 do end call:say 'x' call:sleep(0)", 1, 50);
+	endless("for i = 1, 900000 do end call:say 'x' call:sleep(0.001)", 1,
+		50);
+	endless("for i = 1, 9000 do end call:say 'x'", 20, 5000);
+	endless("local s = ('0'):rep(1000000) for i = 1, 20 do local x = "
+		"s + 0 end call:say 'x'", 1, 50);
+}
+
+/* The customer's doing, but the bot's time. */
+static void many_queries_take_turns(void **state)
+{
+	struct caller c;
+	struct desk d;
+	unsigned n;
+
+	(void)state;
+	desk_open(&d, "return bot { states = { A = { ['q!'] = 'go', "
+		  "function() for i = 1, 900000 do end return 'x' end } } }");
+	call_in(&d, &c, "1");
+	for (int i = 0; i < 60; i++)
+		c.s->ops->query(c.s, QUERY_TEXT, "go", 2);
+	turn(&c);
+	assert_in_range(count(c.heard, "say x"), 1, 2);
+	loop_advance(d.loop, 1000);
+	n = count(c.heard, "say x");
+	assert_in_range(n, 10, 50);
+	loop_advance(d.loop, 10000);
+	assert_int_equal(count(c.heard, "say x"), 60);
+	hang(&c);
+	desk_close(&d);
+}
+
 static void recursion_has_its_room(void **state)
 {
 	(void)state;
@@ -291,6 +385,8 @@ int main(void)
 		cmocka_unit_test(emptied_tables),
 		cmocka_unit_test(much_at_once),
 		cmocka_unit_test(spent_memory_is_not_caught),
+		cmocka_unit_test(a_loop_that_waits_takes_turns),
+		cmocka_unit_test(many_queries_take_turns),
 		cmocka_unit_test(recursion_has_its_room),
 	};
 

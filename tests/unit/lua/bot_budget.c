@@ -31,6 +31,7 @@ static void harmful(const char *body, const char *part)
 		expect_part(&c, part);
 		say(&other, "good");
 		expect(&other, "say fine");
+		loop_advance(d.loop, 5000);	/* its share of time */
 	}
 	hang(&c);
 	hang(&other);
@@ -155,12 +156,21 @@ static void garbage_is_no_hog(void **state)
 
 static void budget_from_wait_to_wait(void **state)
 {
+	struct desk d;
+	struct caller c;
+
 	(void)state;
 	check_script("for k = 1, 5 do for i = 1, 400000 do end "
 		     "call:sleep(0) end return 'ok'", "");
-	check_script("for k = 1, 5 do for i = 1, 400000 do end "
-		     "call:say 'x' end return 'ok'",
-		     "say x\nsay x\nsay x\nsay x\nsay x\nsay ok");
+	desk_open(&d, "return bot { function(call) for k = 1, 5 do "
+		  "for i = 1, 400000 do end call:say 'x' end return 'ok' "
+		  "end }");
+	call_in(&d, &c, "1");
+	start(&c);
+	loop_advance(d.loop, 1000);
+	expect(&c, "say x\nsay x\nsay x\nsay x\nsay x\nsay ok");
+	hang(&c);
+	desk_close(&d);
 }
 
 #define X10 "x?x?x?x?x?"
@@ -232,13 +242,17 @@ static void bot_memory(void **state)
 		  " 'more', noContext = true, function() kept[#kept + 1] = "
 		  "('x'):rep(50000) .. #kept end } } }");
 	call_in(&d, &c, "1");
-	for (int i = 0; i < 6; i++)
+	for (int i = 0; i < 6; i++) {
 		say(&c, "more");
+		loop_advance(d.loop, 10);
+	}
 	assert_int_equal(c.errors, 0);
 	late = c;
 	assert_true(d.sc->ops->open(d.bot, &late.call, NULL, &late, &s) < 0);
-	for (int i = 0; i < 20; i++)
+	for (int i = 0; i < 20; i++) {
 		say(&c, "more");
+		loop_advance(d.loop, 10);
+	}
 	assert_true(c.errors > 0);	/* live calls have their end too */
 	hang(&c);
 	desk_close(&d);
