@@ -255,8 +255,10 @@ int session_act(struct session_lua *s, struct action *a,
 		return UV_ENOTCONN;
 	}
 	/* The outcome may come as soon as it is asked for. */
-	if (type == ACT_SWITCH)
+	if (type == ACT_SWITCH) {
 		s->transferring = true;
+		s->unsaid = false;
+	}
 	rc = s->h->act(s->arg, a, err);
 	if (type == ACT_SWITCH && rc)
 		s->transferring = false;
@@ -282,8 +284,7 @@ static void act_all(lua_State *L, struct run *run)
 			rc = session_act(s, a, &err);
 		}
 		if (rc == UV_EBUSY && say)
-			log_line(LOG_WARN, session_id(s), "a text is dropped: "
-				 "a transfer is under way");
+			session_unsaid(s);
 		else if (rc && rc != UV_ENOTCONN)
 			luaL_error(L, "%s", err.text);
 	}

@@ -48,6 +48,14 @@ void session_land(struct session_lua *s, const struct state *st)
 		s->h->state(s->arg, st->path);
 }
 
+void session_unsaid(struct session_lua *s)
+{
+	if (!s->unsaid)
+		log_line(LOG_WARN, session_id(s), "a text is dropped: a "
+			 "transfer is under way");
+	s->unsaid = true;
+}
+
 /* ---- inputs ---- */
 
 void input_free(struct input *in)
@@ -204,6 +212,7 @@ static void keep_outcome(struct session_lua *s,
 {
 	s->had_transfer = true;
 	s->transferring = false;
+	s->unsaid = false;
 	s->success = o->success;
 	s->hangup = o->hangup;
 	free(s->number);

@@ -90,6 +90,7 @@ struct session_lua {
 	struct random_memory *randoms;
 	unsigned random_count;
 	bool transferring;
+	bool unsaid;			/**< told that texts are dropped     */
 	bool had_transfer;
 	bool success, hangup;		/**< of the last transfer        */
 	bool gone, drained, closed, busy;
@@ -107,6 +108,8 @@ int session_open(struct shard *sh, const struct bot_call *call,
 void session_free(struct session_lua *s);
 void session_wake(struct session_lua *s);
 void session_land(struct session_lua *s, const struct state *st);
+/** A text is dropped since a transfer is under way; logged once for each. */
+void session_unsaid(struct session_lua *s);
 const char *session_id(const struct session_lua *s);
 void input_free(struct input *in);
 

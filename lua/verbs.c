@@ -23,6 +23,10 @@
 #define LOG_BYTES_PER_INSTRUCTION 8
 
 #define SAY_COST 100		/* instructions */
+#define UNSAID_COST 1000	/* nobody waits for what nobody hears */
+
+/* So much of a text goes into a line of the log. */
+#define LINE_BYTES 8000
 
 /* Raises unless the handler itself called us, with nothing in between that
  * cannot be left and entered again. */
@@ -93,8 +97,8 @@ int l_call_say(lua_State *L)
 		return wait_for(L, run, WAIT_SAY, say_done);
 	}
 	if (s->transferring) {
-		log_line(LOG_WARN, session_id(s), "a text is dropped: a "
-			 "transfer is under way");
+		meter_charge(L, UNSAID_COST);
+		session_unsaid(s);
 		return refused(L, "interrupted");
 	}
 
@@ -109,8 +113,8 @@ int l_call_say(lua_State *L)
 	else if (rc)
 		run->wait = WAIT_NONE;
 	if (rc == UV_EBUSY) {
-		log_line(LOG_WARN, session_id(s), "a text is dropped: %s",
-			 err.text);
+		meter_charge(L, UNSAID_COST);
+		session_unsaid(s);
 		return refused(L, "interrupted");
 	}
 	if (rc && rc != UV_ENOTCONN)
@@ -290,10 +294,10 @@ int l_call_reject(lua_State *L)
 /* Writes text with its control bytes shown, so that a line stays a line. */
 static void log_text(const char *id, const char *s, size_t len)
 {
-	char buf[4096];
-	size_t n = 0;
+	char buf[LINE_BYTES + 8];
+	size_t n = 0, i;
 
-	for (size_t i = 0; i < len && n < sizeof(buf) - 5; i++) {
+	for (i = 0; i < len && n < LINE_BYTES; i++) {
 		unsigned char c = (unsigned char)s[i];
 
 		if (c == '\n')
@@ -303,7 +307,12 @@ static void log_text(const char *id, const char *s, size_t len)
 		else
 			buf[n++] = (char)c;
 	}
-	buf[n] = '\0';
+	/* not in the middle of a character */
+	while (i < len && n && ((unsigned char)s[i] & 0xc0) == 0x80) {
+		i--;
+		n--;
+	}
+	strcpy(buf + n, i < len ? "..." : "");
 	log_line(LOG_INFO, id, "%s", buf);
 }
 

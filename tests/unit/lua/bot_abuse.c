@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+#include <uv.h>
 
 /* Of a handler: far more than it takes, and than others may be kept waiting
  * for. A tenth of a second is what is aimed at. */
@@ -341,6 +342,68 @@ static void a_loop_that_waits_takes_turns(void **state)
 		"s + 0 end call:say 'x'", 1, 50);
 }
 
+/* Nothing is said while a transfer runs: told once, and not for nothing. */
+static void texts_during_a_transfer(void **state)
+{
+	struct caller c;
+	struct desk d;
+
+	(void)state;
+	desk_open(&d, "return bot { states = { "
+		  "A = { ['q!'] = 'go', noContext = true, "
+		  "switch { phoneNumber = '1', continueCall = true } }, "
+		  "B = { ['event!'] = 'flood', noContext = true, "
+		  "function(call) while true do call:say 'x' end end }, "
+		  "C = { ['event!'] = 'list', noContext = true, 'x', 'y' } "
+		  "} }");
+	call_in(&d, &c, "1");
+	c.log_lines = true;
+	say(&c, "go");
+	raise_event(&c, "list");
+	raise_event(&c, "flood");
+	assert_int_equal(c.errors, 1);
+	assert_non_null(strstr(c.message, SPENT));
+	assert_int_equal(count(c.heard, "a text is dropped"), 1);
+	c.heard[0] = '\0';
+	outcome(&c, true, false, "1");
+	loop_advance(d.loop, 1000);
+	say(&c, "go");
+	raise_event(&c, "list");
+	assert_int_equal(count(c.heard, "a text is dropped"), 1);
+	hang(&c);
+	/* begun by somebody else: the engine says that it runs */
+	call_in(&d, &c, "1");
+	c.log_lines = true;
+	c.say_result = UV_EBUSY;
+	raise_event(&c, "list");
+	raise_event(&c, "flood");
+	assert_int_equal(count(c.heard, "a text is dropped"), 1);
+	hang(&c);
+	desk_close(&d);
+}
+
+static void a_long_line_says_that_it_is_cut(void **state)
+{
+	char whole[8192];
+	struct caller c;
+	struct desk d;
+
+	(void)state;
+	desk_open(&d, "return bot { states = { A = { ['q!'] = 'go', "
+		  "function() log(('x'):rep(7000)) log(('y\\n'):rep(9000)) "
+		  "local t = {} for i = 1, 900 do t[i] = 'abcdefgh' end "
+		  "log(t) end } } }");
+	call_in(&d, &c, "1");
+	say(&c, "go");
+	memset(whole, 'x', 7000);
+	memcpy(whole + 7000, "\nlog", 5);
+	assert_non_null(strstr(c.heard, whole));
+	assert_int_equal(count(c.heard, "...\n"), 2);
+	assert_non_null(strstr(c.heard, "y\\n...\n"));
+	hang(&c);
+	desk_close(&d);
+}
+
 /* The customer's doing, but the bot's time. */
 static void many_queries_take_turns(void **state)
 {
@@ -387,6 +450,8 @@ int main(void)
 		cmocka_unit_test(spent_memory_is_not_caught),
 		cmocka_unit_test(a_loop_that_waits_takes_turns),
 		cmocka_unit_test(many_queries_take_turns),
+		cmocka_unit_test(texts_during_a_transfer),
+		cmocka_unit_test(a_long_line_says_that_it_is_cut),
 		cmocka_unit_test(recursion_has_its_room),
 	};
 
