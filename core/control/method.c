@@ -346,6 +346,9 @@ static int read_since(struct request *r, bool *gap)
 		*gap = true;
 		return 0;
 	}
+	if (r->peer->replay_bytes)
+		return request_fail(r, "limit", "since: events of an earlier "
+				    "replay are not read yet");
 	r->replay = true;
 	r->since = n;
 	return 0;

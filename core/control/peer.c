@@ -28,7 +28,7 @@ static uv_stream_t *stream_of(struct peer *p)
 
 static size_t cost(const struct frame *f)
 {
-	return sizeof(*f) + f->len;
+	return sizeof(struct peer_out) + sizeof(*f) + f->len;
 }
 
 /* ---- closing ---- */

@@ -333,6 +333,54 @@ static void a_long_replay_is_not_the_clients_fault(void **state)
 	client_close(&c);
 }
 
+/* Every further `since` would queue the whole ring again. */
+static void one_replay_at_a_time(void **state)
+{
+	static const char since[] = "{\"since\": {\"boot\": \"boot-1\", "
+		"\"seq\": 0}}";
+	static char text[10000];
+	struct event ev = { .type = EV_BOT_SAY, .call = "c1" };
+	struct client c;
+	unsigned given = 0, refused = 0, events = 0;
+	json_t *m;
+
+	(void)state;
+	server_restart(64 * 1024, 0);
+	memset(text, 'x', sizeof(text) - 1);
+	event_string(&ev, "text", text);
+	for (int i = 0; i < 200; i++)
+		event_emit(bus, &ev);
+	client_open(&c);
+	for (int i = 0; i < 50; i++)
+		client_request(&c, i, "events.subscribe", since);
+	for (int i = 0; i < 50; i++)
+		pump();
+	while (given + refused < 50 || events < 200) {
+		const json_t *e;
+
+		m = client_receive(&c);
+		assert_non_null(m);
+		e = json_array_get(m, 2);
+		if (json_integer_value(json_array_get(m, 0)) == 2)
+			events++;
+		else if (json_is_null(e))
+			given++;
+		else if (!strcmp(json_string_value(json_object_get(e, "code")),
+				 "limit"))
+			refused++;
+		json_decref(m);
+	}
+	assert_int_equal(given, 1);
+	assert_int_equal(refused, 49);
+	nothing_more(&c);
+
+	/* it has read all of it: there may be another */
+	assert_false(subscribe(&c, since));
+	for (int i = 1; i <= 200; i++)
+		expect(&c, i, "bot.say");
+	client_close(&c);
+}
+
 /* A large answer in the queue does not count against a subscriber. */
 static void answers_do_not_make_a_subscriber_slow(void **state)
 {
@@ -369,6 +417,7 @@ int main(void)
 		T(the_ring_is_bounded_in_bytes),
 		T(a_slow_subscriber_is_dropped_and_the_others_are_told),
 		T(a_long_replay_is_not_the_clients_fault),
+		T(one_replay_at_a_time),
 		T(answers_do_not_make_a_subscriber_slow),
 	};
 
