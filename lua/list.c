@@ -74,6 +74,14 @@ static void check_text(lua_State *L, int idx, const struct list_place *at,
 			 "this version");
 }
 
+/* Whether what is said here would be heard. */
+static void check_heard(lua_State *L, const struct list_place *at,
+			const struct reaction *r)
+{
+	if (at->silent)
+		complain(L, at, r, "nothing is said after %s", at->silent);
+}
+
 /* Tells of a switch's field that is unknown or not built; false: neither. */
 static bool refuse_field(lua_State *L, const struct list_place *at,
 			 const struct reaction *r, const char *name)
@@ -107,9 +115,7 @@ static bool refuse_field(lua_State *L, const struct list_place *at,
 	return true;
 }
 
-/* At load only: fields that are unknown or that this version lacks are
- * refused, what else is wrong is told, since the handler may never come
- * there. */
+/* At load only: in a handler it is checked when it is sent. */
 static void check_switch(lua_State *L, const struct list_place *at,
 			 const struct reaction *r)
 {
@@ -126,8 +132,7 @@ static void check_switch(lua_State *L, const struct list_place *at,
 	if (refused)
 		return;
 	if (action_parse(&a, r->fields, NULL, &err)) {
-		problem_warn(at->p, r->source ? r->source->path : at->file,
-			     r->line, "%s: %s", at->state->path, err.text);
+		complain(L, at, r, "%s", err.text);
 		return;
 	}
 	action_free(a);
@@ -136,6 +141,7 @@ static void check_switch(lua_State *L, const struct list_place *at,
 /* The content of a when: conditions and bodies in turn, last otherwise. */
 static void freeze_when(lua_State *L, int idx, struct list_place *at)
 {
+	const char *silent = at->silent;
 	int n;
 
 	lua_getiuservalue(L, idx, 1);
@@ -146,6 +152,7 @@ static void freeze_when(lua_State *L, int idx, struct list_place *at)
 		if (lua_istable(L, -1)) {
 			list_freeze(L, lua_gettop(L), at, false);
 			lua_remove(L, -2);
+			at->silent = silent;
 		}
 		lua_rawseti(L, -2, i);
 	}
@@ -157,6 +164,7 @@ static void freeze_random(lua_State *L, int idx, struct list_place *at,
 			  struct reaction *r)
 {
 	lua_getiuservalue(L, idx, 1);
+	at->choice = true;
 	list_freeze(L, lua_gettop(L), at, false);
 	if (!lua_rawlen(L, -1))
 		complain(L, at, r, "'random' has nothing to choose from");
@@ -181,6 +189,7 @@ static void freeze_reaction(lua_State *L, int idx, struct list_place *at,
 	case R_SAY:
 		lua_getiuservalue(L, idx, 1);
 		check_text(L, -1, at, r);
+		check_heard(L, at, r);
 		lua_pop(L, 1);
 		break;
 	case R_RANDOM:
@@ -195,6 +204,8 @@ static void freeze_reaction(lua_State *L, int idx, struct list_place *at,
 		break;
 	case R_SWITCH:
 		check_switch(L, at, r);
+		check_heard(L, at, r);
+		at->silent = "a switch";
 		break;
 	case R_ENTER:
 	case R_GO:
@@ -217,6 +228,8 @@ static void freeze_reaction(lua_State *L, int idx, struct list_place *at,
 		complain(L, at, r, "bot { ... } is no reaction");
 		break;
 	case R_HANGUP:
+		check_heard(L, at, r);
+		at->silent = "hangup()";
 		break;
 	}
 	r->frozen = true;
@@ -231,6 +244,7 @@ void list_freeze_item(lua_State *L, int idx, struct list_place *at)
 	switch (lua_type(L, idx)) {
 	case LUA_TSTRING:
 		check_text(L, idx, at, NULL);
+		check_heard(L, at, NULL);
 		break;
 	case LUA_TFUNCTION:
 		if (lua_iscfunction(L, idx))
@@ -293,6 +307,8 @@ static lua_Integer items(lua_State *L, int idx, struct list_place *at,
 void list_freeze(lua_State *L, int idx, struct list_place *at, bool keys)
 {
 	const struct scan_table *scan = at->scan;
+	const char *silent = at->silent;
+	const bool choice = at->choice;
 	const int line = at->line;
 	lua_Integer n;
 
@@ -308,6 +324,7 @@ void list_freeze(lua_State *L, int idx, struct list_place *at, bool keys)
 	n = items(L, idx, at, keys);
 	lua_createtable(L, (int)(n < 256 ? n : 256), 0);
 	at->depth++;
+	at->choice = false;
 	for (lua_Integer i = 1; i <= n; i++) {
 		const struct scan_entry *e = scan_item(scan, (int)i);
 
@@ -317,6 +334,8 @@ void list_freeze(lua_State *L, int idx, struct list_place *at, bool keys)
 		list_freeze_item(L, lua_gettop(L), at);
 		lua_remove(L, -2);
 		lua_rawseti(L, -2, i);
+		if (choice)
+			at->silent = silent;
 	}
 	at->depth--;
 	at->scan = scan;

@@ -81,6 +81,42 @@ static void no_memory(const struct build *b)
 	luaL_error(b->L, "no memory");
 }
 
+/* Number of items of the list on top, from 1 on; `what` has a hole, or `is`
+ * no list, where that is so. */
+static lua_Integer plain_list(struct build *b, const struct state *st,
+			      int line, const char *what, const char *is)
+{
+	lua_State *L = b->L;
+	lua_Integer n = 0, max = 0, i;
+
+	lua_pushnil(L);
+	while (lua_next(L, -2)) {
+		lua_pop(L, 1);
+		i = lua_isinteger(L, -1) ? lua_tointeger(L, -1) : 0;
+		if (i >= 1) {
+			max = i > max ? i : max;
+			n++;
+		} else if (lua_type(L, -1) == LUA_TSTRING) {
+			problem(b, st, line, "%s: it has no key '%s'", is,
+				lua_tostring(L, -1));
+		} else if (lua_isinteger(L, -1)) {
+			problem(b, st, line, "%s: it has no key %lld", is,
+				(long long)i);
+		} else {
+			problem(b, st, line, "%s: it has no key that is a "
+				"%s", is, luaL_typename(L, -1));
+		}
+	}
+	if (n == max)
+		return n;
+	for (i = 1; lua_rawgeti(L, -1, i) != LUA_TNIL; i++)
+		lua_pop(L, 1);
+	lua_pop(L, 1);
+	problem(b, st, line, "%s: hole in the list: item %lld is nil", what,
+		(long long)i);
+	return i - 1;
+}
+
 /* ---- triggers ---- */
 
 static void add_trigger(struct build *b, struct state *st, const char *key,
@@ -131,6 +167,7 @@ static void triggers(struct build *b, struct state *st, int idx,
 		     const char *key)
 {
 	lua_State *L = b->L;
+	char what[32], is[32];
 	lua_Integer n;
 
 	lua_pushstring(L, key);
@@ -138,7 +175,9 @@ static void triggers(struct build *b, struct state *st, int idx,
 	case LUA_TNIL:
 		break;
 	case LUA_TTABLE:
-		n = (lua_Integer)lua_rawlen(L, -1);
+		snprintf(what, sizeof(what), "'%s'", key);
+		snprintf(is, sizeof(is), "'%s' is a list", key);
+		n = plain_list(b, st, line_of(st, key), what, is);
 		if (!n)
 			problem(b, st, line_of(st, key), "'%s' is an empty "
 				"list", key);
@@ -380,11 +419,34 @@ static bool intent_known(const struct program *prog, const char *name)
 	return false;
 }
 
-static void intents(struct build *b, int idx)
+/* The phrases of intent `name`, on top. */
+static void phrases(struct build *b, const char *name, int line)
 {
 	struct state *root = b->prog->root;
-	const int line = line_of(root, "intents");
 	lua_State *L = b->L;
+	char what[256], is[256];
+	lua_Integer n;
+
+	snprintf(what, sizeof(what), "the phrases of '%s'", name);
+	snprintf(is, sizeof(is), "the phrases of '%s' are a list", name);
+	n = plain_list(b, root, line, what, is);
+	for (lua_Integer i = 1; i <= n; i++) {
+		if (lua_rawgeti(L, -1, i) != LUA_TSTRING)
+			problem(b, root, line, "%s are texts, not a %s", what,
+				luaL_typename(L, -1));
+		lua_pop(L, 1);
+	}
+}
+
+static void intents(struct build *b, int idx)
+{
+	const struct scan_entry *e = scan_key(b->prog->root->scan, "intents");
+
+	struct state *root = b->prog->root;
+	const int line = line_of(root, "intents");
+	const struct scan_entry *own;
+	lua_State *L = b->L;
+	int at;
 
 	lua_pushliteral(L, "intents");
 	if (lua_rawget(L, idx) == LUA_TNIL)
@@ -402,15 +464,19 @@ static void intents(struct build *b, int idx)
 		const char *name = lua_type(L, -2) == LUA_TSTRING ?
 			lua_tostring(L, -2) : NULL;
 
+		own = name && e ? scan_key(e->table, name) : NULL;
+		at = own ? own->line : line;
 		if (!name)
 			problem(b, root, line, "'intents' has an item without "
 				"a name: [\"/Path\"] = { ... }");
 		else if (!intent_known(b->prog, name))
-			problem(b, root, line, "there is no state or intent "
+			problem(b, root, at, "there is no state or intent "
 				"'%s'", name);
 		else if (!lua_istable(L, -1))
-			problem(b, root, line, "the phrases of '%s' are a "
+			problem(b, root, at, "the phrases of '%s' are a "
 				"list", name);
+		else
+			phrases(b, name, at);
 		lua_pop(L, 1);
 	}
 out:
@@ -436,6 +502,9 @@ void program_build(lua_State *L, struct program **pp, const char *file,
 	name = text_key(&b, idx, "name");
 	free(name);
 	prog->fallback = text_key(&b, idx, "fallback");
+	if (prog->fallback && strstr(prog->fallback, "{{"))
+		problem(&b, prog->root, line_of(prog->root, "fallback"),
+			"templates '{{ }}' are not available in this version");
 	intents(&b, idx);
 	if (b.intents)
 		problem_warn(p, file, b.intents_line, "there is no "

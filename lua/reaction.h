@@ -48,6 +48,9 @@ struct list_place {
 	const struct scan_table *scan;	/**< the list in the source, or NULL */
 	int line;
 	unsigned depth;
+	bool choice;		/**< one of the list's items runs, not all */
+	const char *silent;	/**< what nothing is said after any more,
+				     NULL: nothing of that kind yet      */
 };
 
 /** Checks the list at `idx` (`keys`: other keys are its owner's) and pushes a

@@ -8,6 +8,7 @@
 #include <lauxlib.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <uv.h>
 
 #include "core/log.h"
@@ -22,6 +23,8 @@
 #define REPLY_BYTES (64 * 1024)
 #define REPLY_COST 20		/* instructions, */
 #define TEXT_BYTES 32		/* and bytes of text for one more */
+
+static const char response_meta;
 
 /* Makes the value on top what an author may see. */
 static void expand(lua_State *L)
@@ -90,6 +93,43 @@ void replies_add(lua_State *L, struct run *run)
 	lua_pop(L, 1);
 }
 
+/* `response` has the one field. */
+static int l_no_field(lua_State *L)
+{
+	const char *name = luaL_tolstring(L, 2, NULL);
+
+	if (!strcmp(name, "replies")) {		/* assigned after a nil */
+		lua_settop(L, 3);
+		lua_rawset(L, 1);
+		return 0;
+	}
+	return luaL_error(L, "'call.response' has no '%s', only 'replies'",
+			  name);
+}
+
+static int l_no_value(lua_State *L)
+{
+	const char *name = luaL_tolstring(L, 2, NULL);
+
+	if (!strcmp(name, "replies"))
+		return 0;
+	return l_no_field(L);
+}
+
+void replies_open(lua_State *L)
+{
+	static const luaL_Reg meta[] = {
+		{ "__index", l_no_value },
+		{ "__newindex", l_no_field },
+		{ NULL, NULL },
+	};
+
+	luaL_newlib(L, meta);
+	lua_pushboolean(L, 0);
+	lua_setfield(L, -2, "__metatable");
+	lua_rawsetp(L, LUA_REGISTRYINDEX, &response_meta);
+}
+
 void replies_response(lua_State *L, struct run *run)
 {
 	call_push(L, run);
@@ -107,6 +147,8 @@ void replies_response(lua_State *L, struct run *run)
 	lua_createtable(L, 0, 1);		/* call list response */
 	lua_insert(L, -2);
 	lua_setfield(L, -2, "replies");
+	lua_rawgetp(L, LUA_REGISTRYINDEX, &response_meta);
+	lua_setmetatable(L, -2);
 	lua_pushvalue(L, -1);
 	lua_setiuservalue(L, -3, CV_RESPONSE);
 	lua_replace(L, -2);
@@ -197,6 +239,7 @@ static void parse_all(lua_State *L, struct run *run, lua_Integer n,
 		      bool shown, bool wait)
 {
 	struct action_error err;
+	bool over = false;
 	struct action *a;
 
 	if (n > REPLIES_MAX)
@@ -230,6 +273,10 @@ static void parse_all(lua_State *L, struct run *run, lua_Integer n,
 		if (!a)
 			luaL_error(L, "%s", err.text);
 		run->actions[run->action_count++] = a;
+		if (over)
+			luaL_error(L, "nothing is said after a hangup: reply "
+				   "%I of %I", (LUAI_UACINT)i, (LUAI_UACINT)n);
+		over = a->type == ACT_HANGUP;
 		if (a->type != ACT_SWITCH)
 			continue;
 		if (wait)

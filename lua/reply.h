@@ -14,6 +14,8 @@ struct session_lua;
 
 /** Adds the value on top of the stack (string, reaction or table); pops. */
 void replies_add(lua_State *L, struct run *run);
+/** Registers what call.response is made of; in a protected call. */
+void replies_open(lua_State *L);
 /** call.response: pushes it. */
 void replies_response(lua_State *L, struct run *run);
 /** Validates all, then asks for all; a wait may not follow a switch.

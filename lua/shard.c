@@ -16,6 +16,7 @@
 #include "meter.h"
 #include "program.h"
 #include "reaction.h"
+#include "reply.h"
 #include "sandbox.h"
 #include "scan.h"
 #include "session.h"
@@ -154,6 +155,7 @@ static int l_build(lua_State *L)
 	lua_settop(L, 0);
 	call_open(L);
 	dialer_open(L);
+	replies_open(L);
 	sandbox_open(L);
 	sh->env = luaL_ref(L, LUA_REGISTRYINDEX);
 

@@ -79,6 +79,9 @@ static const struct { const char *source, *said; } table[] = {
 	  "= {} } }", "DUPLICATE" },
 	{ "return bot { states = { A = { modal = 1 } } }",
 	  "bot.lua:1: /A: 'modal' is true or false, not a number\n" },
+	{ "return bot {\n fallback = 'Sorry {{ session.name }}' }",
+	  "bot.lua:2: /: templates '{{ }}' are not available in this version"
+	  "\n" },
 	{ "return bot { fallback = 5 }",
 	  "bot.lua:1: /: 'fallback' is a text, not a number\n" },
 	{ "return bot { patterns = {} }",
@@ -105,6 +108,26 @@ static const struct { const char *source, *said; } table[] = {
 	{ "return bot { states = { A = { q = {} } } }",
 	  "bot.lua:1: /A: 'q' is an empty list\n" },
 	{ "return bot { states = { A = { q = '(a' } } }", "PATTERN" },
+	{ "return bot { states = { A = {\n q = { 'x', [4] = 'never' } } } }",
+	  "bot.lua:2: /A: 'q': hole in the list: item 2 is nil\n" },
+	{ "return bot { states = { A = {\n event = { 'e', typo = 'f' } } } }",
+	  "bot.lua:2: /A: 'event' is a list: it has no key 'typo'\n" },
+	{ "return bot { ['q!'] = { [0] = 'x', 'y' } }",
+	  "bot.lua:1: /: 'q!' is a list: it has no key 0\n" },
+	{ "return bot { q = { 'x', [{}] = 'y' } }",
+	  "bot.lua:1: /: 'q' is a list: it has no key that is a table\n" },
+	{ "return bot { intents = { ['/A'] = { 1, {}, x = true } }, states = "
+	  "{ A = { intent = '/A' } } }",
+	  "bot.lua:1: /: the phrases of '/A' are a list: it has no key 'x'\n"
+	  "bot.lua:1: /: the phrases of '/A' are texts, not a number\n"
+	  "bot.lua:1: /: the phrases of '/A' are texts, not a table\n"
+	  "bot.lua:1: warning: there is no classifier in this version: "
+	  "intents never match\n" },
+	{ "return bot { intents = {\n['/A'] = { 'x', nil, 'y' } }, states = "
+	  "{ A = { intent = '/A' } } }",
+	  "bot.lua:2: /: the phrases of '/A': hole in the list: item 2 is "
+	  "nil\nbot.lua:2: warning: there is no classifier in this version: "
+	  "intents never match\n" },
 	{ "return bot { states = { A = { event = 'bargeInIntent' } } }",
 	  "bot.lua:1: /A: the event 'bargeInIntent' is not available in this "
 	  "version\n" },
@@ -167,6 +190,24 @@ static const struct { const char *source, *said; } table[] = {
 	  "function is not plain data\n" },
 	{ "local l = {} l[1] = l return bot(l)", "DEEP" },
 
+	/* what nobody would hear */
+	{ "return bot { hangup(),\n'x' }",
+	  "bot.lua:2: /: nothing is said after hangup()\n" },
+	{ "return bot { { hangup() },\nrandom { 'x' } }",
+	  "bot.lua:2: /: nothing is said after hangup()\n" },
+	{ "return bot { hangup(),\nswitch { phoneNumber = 1 } }",
+	  "bot.lua:2: /: nothing is said after hangup()\n" },
+	{ "return bot { hangup(), hangup() }",
+	  "bot.lua:1: /: nothing is said after hangup()\n" },
+	{ "return bot { switch { phoneNumber = 1 }, a 'x' }",
+	  "bot.lua:1: /: nothing is said after a switch\n" },
+	{ "return bot { when(function() end) { hangup(),\n{ 'x' } } }",
+	  "bot.lua:2: /: nothing is said after hangup()\n" },
+	{ "return bot { when(function() end) { hangup() }:otherwise { 'x' }, "
+	  "'y', random { hangup(), 'z', { hangup() } }, 'end' }", "loaded\n" },
+	{ "return bot { hangup(), function() end, go '/A', states = { A = {} "
+	  "} }", "loaded\n" },
+
 	/* all of them, not the first only */
 	{ "return bot { states = { A = { 5, x = 1 }, B = { enter '/C' } } }",
 	  "bot.lua:1: /A: unknown key 'x'\n"
@@ -221,12 +262,17 @@ static void unreadable(void **state)
 	loop_free(loop);
 }
 
-/* A switch that cannot work is told, but its handler may never run. */
-static void doubtful_switch(void **state)
+/* A switch that cannot work is wrong wherever it stands. */
+static void wrong_switch(void **state)
 {
 	(void)state;
-	assert_non_null(strstr(refusal("return bot {\nswitch { timeout = -1 }"
-				       " }"), "bot.lua:2: warning: /: "));
+	assert_string_equal(refusal("return bot { 'x',\nswitch { phoneNumber "
+				    "= 1, timeout = -1 } }"),
+			    "bot.lua:2: /: switch: timeout -1 is not a number of "
+			    "seconds above 0\n");
+	assert_non_null(strstr(refusal("return bot { states = { A = {\nswitch "
+				       "{ timeout = 1 } } } }"),
+			       "bot.lua:2: /A: switch: "));
 }
 
 int main(void)
@@ -234,7 +280,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(refusals),
 		cmocka_unit_test(unreadable),
-		cmocka_unit_test(doubtful_switch),
+		cmocka_unit_test(wrong_switch),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -193,6 +193,32 @@ static void replies(void **state)
 	check_script("call.response.replies = { 'x' }",
 		     "error bot.lua:1: reply 1 is a string; a reply is a "
 		     "table { type = ... } in /" FALLBACK);
+	check_script("call.response.replies = { { type = 'hangup' }, { type = "
+		     "'text', text = 'x' }, { type = 'switch', phoneNumber = "
+		     "1 } }", "error bot.lua:1: nothing is said after a "
+		     "hangup: reply 2 of 3 in /" FALLBACK);
+	check_script("call.response.replies = { { type = 'text', text = 'x' }"
+		     ", { type = 'hangup' }, { type = 'switch', phoneNumber = "
+		     "1 } }", "error bot.lua:1: nothing is said after a "
+		     "hangup: reply 3 of 3 in /" FALLBACK);
+	check_script("call:react(hangup()) call:react 'x'",
+		     "error bot.lua:1: nothing is said after a hangup: reply "
+		     "2 of 2 in /" FALLBACK);
+	check_script("return { hangup(), 'x' }",
+		     "error bot.lua:1: nothing is said after hangup() in /"
+		     FALLBACK);
+	check_script("call.response.reply = { { type = 'hangup' } }",
+		     "error bot.lua:2: 'call.response' has no 'reply', "
+		     "only 'replies' in /" FALLBACK);
+	check_script("local r = call.response r.text = 'x'",
+		     "error bot.lua:2: 'call.response' has no 'text', "
+		     "only 'replies' in /" FALLBACK);
+	check_script("return call.response.reply",
+		     "error bot.lua:2: 'call.response' has no 'reply', "
+		     "only 'replies' in /" FALLBACK);
+	check_script("local r = call.response r.replies = nil "
+		     "r.replies = { { type = 'text', text = 'x' } }",
+		     "say x");
 	check_script("call.response.replies.text = 'x'",
 		     "error bot.lua:1: call.response.replies is no list: it "
 		     "has named keys or holes in /" FALLBACK);
