@@ -23,7 +23,7 @@
 struct build {
 	lua_State *L;
 	struct program *prog;
-	const char *file;
+	const struct program_source *from;
 	struct problems *p;
 	bool intents;		/* the bot has some */
 	int intents_line;	/* where the first stands */
@@ -73,7 +73,7 @@ static void problem(const struct build *b, const struct state *st, int line,
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	problem_add(b->p, b->file, line, "%s: %s", st->path, text);
+	problem_add(b->p, st->file, line, "%s: %s", st->path, text);
 }
 
 static void no_memory(const struct build *b)
@@ -296,6 +296,21 @@ static bool good_name(lua_State *L, int idx)
 		strcmp(s, ".") && strcmp(s, "..");
 }
 
+/* The table at `idx` may be what a module has returned: then it stands there,
+ * and is read by the scan of that file. */
+static void find_scan(const struct build *b, int idx, const char **file,
+		      const struct scan_table **scan)
+{
+	const void *table = lua_topointer(b->L, idx);
+
+	for (const struct module_scan *m = b->from->modules; m; m = m->next)
+		if (m->table == table && m->scan && scan_root(m->scan)) {
+			*file = m->file;
+			*scan = scan_root(m->scan);
+			return;
+		}
+}
+
 static void walk(struct build *b, struct state *st, int idx, unsigned depth);
 
 static void nested(struct build *b, struct state *st, int idx,
@@ -303,6 +318,7 @@ static void nested(struct build *b, struct state *st, int idx,
 {
 	const struct scan_entry *e = scan_key(st->scan, "states");
 	const struct scan_table *scan = e ? e->table : NULL;
+	const char *file = st->file;
 	lua_State *L = b->L;
 	int states;
 
@@ -315,6 +331,7 @@ static void nested(struct build *b, struct state *st, int idx,
 			"named states, not a %s", luaL_typename(L, states));
 		return;
 	}
+	find_scan(b, states, &file, &scan);
 	lua_pushnil(L);
 	while (lua_next(L, states)) {
 		const struct scan_entry *child;
@@ -338,6 +355,9 @@ static void nested(struct build *b, struct state *st, int idx,
 			sub->line = child && child->line ? child->line
 				: line_of(st, "states");
 			sub->scan = child ? child->table : NULL;
+			sub->file = file;
+			if (file != st->file && !child)
+				sub->line = 0;
 			if (!lua_istable(L, -1))
 				problem(b, sub, sub->line, "a state is a "
 					"table, not a %s",
@@ -362,8 +382,13 @@ static void walk(struct build *b, struct state *st, int idx, unsigned depth)
 		"q", "q!", "intent", "intent!", "event", "event!",
 	};
 
+	const char *file = st->file;
+
 	luaL_checkstack(b->L, 20, "states nested too deep");
 	meter_charge(b->L, 20);
+	find_scan(b, idx, &st->file, &st->scan);
+	if (st->file != file)
+		st->line = st->scan->line;
 	if (depth > DEPTH_MAX) {
 		problem(b, st, st->line, "states nested deeper than %d",
 			DEPTH_MAX);
@@ -483,11 +508,12 @@ out:
 	lua_pop(L, 1);
 }
 
-void program_build(lua_State *L, struct program **pp, const char *file,
-		   const struct scan *scan, struct problems *p)
+void program_build(lua_State *L, struct program **pp,
+		   const struct program_source *from)
 {
 	struct program *prog = calloc(1, sizeof(*prog));
-	struct build b = { .L = L, .prog = prog, .file = file, .p = p };
+	struct problems *p = from->p;
+	struct build b = { .L = L, .prog = prog, .from = from, .p = p };
 	const int idx = lua_gettop(L);
 	char *name;
 
@@ -495,7 +521,8 @@ void program_build(lua_State *L, struct program **pp, const char *file,
 	if (!prog)
 		no_memory(&b);
 	add_state(&b, NULL, "");
-	prog->root->scan = scan ? scan_root(scan) : NULL;
+	prog->root->file = from->file;
+	prog->root->scan = from->scan ? scan_root(from->scan) : NULL;
 	prog->root->line = prog->root->scan ? prog->root->scan->line : 0;
 	walk(&b, prog->root, idx, 0);
 	qsort(prog->all, prog->count, sizeof(*prog->all), by_path);
@@ -507,14 +534,14 @@ void program_build(lua_State *L, struct program **pp, const char *file,
 			"templates '{{ }}' are not available in this version");
 	intents(&b, idx);
 	if (b.intents)
-		problem_warn(p, file, b.intents_line, "there is no "
+		problem_warn(p, from->file, b.intents_line, "there is no "
 			     "classifier in this version: intents never "
 			     "match");
 
 	for (size_t i = 0; i < prog->count; i++) {
 		struct state *st = prog->all[i];
 		struct list_place at = {
-			.p = p, .program = prog, .state = st, .file = file,
+			.p = p, .program = prog, .state = st, .file = st->file,
 			.scan = st->scan, .line = st->line,
 		};
 		int table = st->list;

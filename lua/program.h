@@ -39,6 +39,23 @@ struct state {
 				     LUA_NOREF if there are none         */
 	int line;
 	const struct scan_table *scan;	/**< while it is built           */
+	const char *file;		/**< where it stands; its bot's  */
+};
+
+/** A module that the bot file requires. */
+struct module_scan {
+	struct module_scan *next;
+	const char *file;
+	struct scan *scan;
+	const void *table;	/**< that it returned                    */
+};
+
+/** What a program is made from. */
+struct program_source {
+	const char *file;
+	const struct scan *scan;
+	const struct module_scan *modules;
+	struct problems *p;
 };
 
 struct program {
@@ -52,10 +69,10 @@ struct program {
 /**
  * Makes a program of the table on top of `L`'s stack, which bot{} was given;
  * runs inside a protected call and may raise for want of memory, `*pp` is
- * then half-made and the caller's to free. Problems go to `p`.
+ * then half-made and the caller's to free.
  */
-void program_build(lua_State *L, struct program **pp, const char *file,
-		   const struct scan *scan, struct problems *p);
+void program_build(lua_State *L, struct program **pp,
+		   const struct program_source *from);
 void program_free(struct program *prog);
 
 /** State by absolute path, or relative to `from`; NULL: there is none. */

@@ -130,7 +130,7 @@ static void returned(lua_State *L, struct run *run)
 {
 	struct list_place at = {
 		.program = run->s->shard->program, .state = run->state,
-		.file = run->s->shard->bot->path,
+		.file = run->state->file,
 	};
 	const struct reaction *r;
 	lua_Debug ar;
@@ -147,6 +147,8 @@ static void returned(lua_State *L, struct run *run)
 	} else {
 		r = reaction_at(L, -1);
 		at.line = r ? r->line : 0;
+		if (r && r->source)
+			at.file = r->source->path;
 		lua_pop(L, 1);
 	}
 	lua_createtable(L, 1, 0);
@@ -243,7 +245,7 @@ int l_react(lua_State *L)
 	struct run *run = call_check(L, CALL);
 	struct list_place at = {
 		.program = run->s->shard->program, .state = run->state,
-		.file = run->s->shard->bot->path,
+		.file = run->state->file,
 	};
 	lua_Debug ar;
 
@@ -328,7 +330,7 @@ static void keep_error(lua_State *L, struct run *run, int status)
 		char text[MESSAGE_MAX];
 
 		snprintf(text, sizeof(text), "%s:%d: %s",
-			 run->s->shard->bot->path, run->state->line, msg);
+			 run->state->file, run->state->line, msg);
 		memcpy(buf, text, sizeof(buf));
 		msg = buf;
 	}

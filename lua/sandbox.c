@@ -230,12 +230,14 @@ int l_require(lua_State *L)
 		meter_rethrow(L, rc);
 		return lua_error(L);
 	}
+	shard_scan(L, src);
 	lua_rawgeti(L, LUA_REGISTRYINDEX, sh->env);
 	lua_setupvalue(L, -2, 1);
 	lua_pushlightuserdata(L, (void *)&modules_key);
 	lua_setfield(L, 2, name);
 	lua_pushvalue(L, 1);
 	lua_call(L, 1, 1);
+	shard_required(L, src);
 	if (lua_isnil(L, -1)) {
 		lua_pop(L, 1);
 		lua_pushboolean(L, 1);
@@ -495,7 +497,7 @@ int l_message(lua_State *L)
 	}
 	/* No script runs any more: the state has to do. */
 	if (sh->run && !message_has_place(lua_tostring(L, 1))) {
-		lua_pushfstring(L, "%s:%d: %s", sh->bot->path,
+		lua_pushfstring(L, "%s:%d: %s", sh->run->state->file,
 				sh->run->state->line, lua_tostring(L, 1));
 		lua_replace(L, 1);
 	}

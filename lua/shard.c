@@ -13,6 +13,7 @@
 
 #include "core/log.h"
 #include "callobject.h"
+#include "literals.h"
 #include "meter.h"
 #include "program.h"
 #include "reaction.h"
@@ -29,6 +30,7 @@ struct loading {
 	struct shard *sh;
 	struct problems *p;
 	struct scan *scan;
+	struct module_scan *modules;
 };
 
 struct shard *shard_of(lua_State *L)
@@ -129,6 +131,42 @@ static void add_scanned(struct loading *ld, const struct problems *own)
 
 /* ---- loading ---- */
 
+void shard_scan(lua_State *L, const struct source *src)
+{
+	struct loading *ld = shard_of(L)->loading;
+	struct module_scan *m = calloc(1, sizeof(*m));
+
+	if (!m)
+		luaL_error(L, "no memory");
+	m->next = ld->modules;
+	ld->modules = m;
+	m->file = src->path;
+	m->scan = scan_open(src->path, src->text, src->len, ld->p);
+	if (!m->scan || literals_check(src->path, src->text, src->len, ld->p))
+		luaL_error(L, "no memory");
+}
+
+void shard_required(lua_State *L, const struct source *src)
+{
+	struct module_scan *m = shard_of(L)->loading->modules;
+
+	for (; m; m = m->next)
+		if (m->file == src->path)
+			m->table = lua_topointer(L, -1);
+}
+
+static void close_scans(struct loading *ld)
+{
+	scan_close(ld->scan);
+	while (ld->modules) {
+		struct module_scan *m = ld->modules;
+
+		ld->modules = m->next;
+		scan_close(m->scan);
+		free(m);
+	}
+}
+
 /* Number of the last line that is not empty. */
 static int lines(const struct source *src)
 {
@@ -151,6 +189,7 @@ static int l_build(lua_State *L)
 	const struct reaction *r;
 	struct problems own = {0};
 	char chunk[1024];
+	bool fine;
 
 	lua_settop(L, 0);
 	call_open(L);
@@ -165,9 +204,11 @@ static int l_build(lua_State *L)
 	lua_rawgeti(L, LUA_REGISTRYINDEX, sh->env);
 	lua_setupvalue(L, -2, 1);
 	ld->scan = scan_open(src->path, src->text, src->len, &own);
+	fine = ld->scan &&
+		!literals_check(src->path, src->text, src->len, &own);
 	add_scanned(ld, &own);
 	problems_free(&own);
-	if (!ld->scan)
+	if (!fine)
 		return luaL_error(L, "no memory");
 	lua_call(L, 0, 1);
 	r = reaction_at(L, -1);
@@ -179,7 +220,10 @@ static int l_build(lua_State *L)
 		return 0;
 	}
 	lua_getiuservalue(L, -1, 1);
-	program_build(L, &sh->program, src->path, ld->scan, ld->p);
+	program_build(L, &sh->program, &(struct program_source){
+		.file = src->path, .scan = ld->scan, .modules = ld->modules,
+		.p = ld->p,
+	});
 	return 0;
 }
 
@@ -196,13 +240,13 @@ static int load(struct shard *sh, struct problems *p)
 		    1000000, bot->limits.bot_memory);
 	sh->meter = &m;
 	sh->running = L;
-	sh->loading = true;
+	sh->loading = &ld;
 	meter_resume(&m, L);
 	lua_pushcfunction(L, l_message);
 	lua_pushcfunction(L, l_build);
 	lua_pushlightuserdata(L, &ld);
 	rc = lua_pcall(L, 1, 0, 1);
-	sh->loading = false;
+	sh->loading = NULL;
 	sh->meter = NULL;
 	sh->running = NULL;
 	lua_sethook(L, NULL, 0, 0);
@@ -213,7 +257,7 @@ static int load(struct shard *sh, struct problems *p)
 	else if (rc)
 		add_message(&ld, lua_tostring(L, -1));
 	lua_settop(L, 0);
-	scan_close(ld.scan);
+	close_scans(&ld);
 	return p->errors == before ? 0 : UV_EINVAL;
 }
 

@@ -16,6 +16,7 @@
 #include "stack_guard.h"
 
 struct client_store;
+struct loading;
 struct loop;
 struct meter;
 struct program;
@@ -57,7 +58,7 @@ struct shard {
 	size_t largest;		/**< block there was, as a power of two  */
 	int step;		/**< instructions from look to look      */
 	struct stack_guard stacks;
-	bool loading;
+	struct loading *loading;	/**< while it is loaded, else NULL */
 	struct thread kept[THREADS_KEPT];
 	unsigned kept_count;
 	int env;		/**< registry: the bot's globals         */
@@ -95,6 +96,11 @@ void shard_close(struct shard *sh);
 int shard_thread(struct shard *sh, struct thread *t);
 /** Gives it back; `clean`: it ended by itself and can run again. */
 void shard_thread_done(struct shard *sh, struct thread *t, bool clean);
+
+/** What scanning the module `src` shows is told; then the table it returned,
+ * on top of the stack, so that its states have their own lines. */
+void shard_scan(lua_State *L, const struct source *src);
+void shard_required(lua_State *L, const struct source *src);
 
 /** A module's source for require, or NULL with a message in `err`. */
 struct source *bot_source(struct bot *bot, const char *module, bool read,

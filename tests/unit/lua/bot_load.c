@@ -243,6 +243,116 @@ static void refusals(void **state)
 	assert_false(failed);
 }
 
+/* What is wrong in a module is told with its own file and line. */
+static void modules(void **state)
+{
+	static const struct { const char *module, *bot, *said; } try[] = {
+		{ "return {\nq = 'a',\nq = 'b', 'hi' }",
+		  "return bot { states = {\nA = require 'm' } }",
+		  "m.lua:3: key 'q' is written twice in this table (first in "
+		  "line 2)\n" },
+		{ "local t = {\nx = 1, x = 2 }\nreturn function() return t.x end",
+		  "local f = require 'm' return bot { 'x' }",
+		  "m.lua:2: key 'x' is written twice in this table (first in "
+		  "line 2)\n" },
+		{ "return {\n\nq = 'a', qq = 'b', 'hi' }",
+		  "return bot { states = { A = require 'm' } }",
+		  "m.lua:3: /A: unknown key 'qq'\n" },
+		{ "return {\nA = {\nmodal = 1 }, B = 5 }",
+		  "return bot { states = require 'm' }",
+		  "m.lua:3: /B: a state is a table, not a number\n"
+		  "m.lua:3: /A: 'modal' is true or false, not a number\n" },
+		{ "return {\nA = { 'x',\n5 } }",
+		  "local m = require 'm'\nreturn bot { states = m }",
+		  "m.lua:3: /A: a number is no reaction\n" },
+		{ "return { 'x',\na 'y'\na 'z' }",
+		  "return bot { states = { A = require 'm' } }",
+		  "m.lua:3: '}' expected (to close '{' at line 1) near 'a' "
+		  "(missing comma?)\n" },
+		{ "return { 'x',\n'y' 'z' }",
+		  "return bot { states = { A = require 'm' } }",
+		  "m.lua:2: '}' expected (to close '{' at line 1) near ''z'' "
+		  "(missing comma?)\n" },
+		{ "return { q = 'x', 'y', states = {\nB = {\n5 } } }",
+		  "return bot { states = { A = require 'm' } }",
+		  "m.lua:3: /A/B: a number is no reaction\n" },
+		{ "return { 'x', function()\nreturn 'Hi {{ name }}' end }",
+		  "return bot { states = { A = require 'm' } }",
+		  "m.lua:2: templates '{{ }}' are not available in this "
+		  "version\n" },
+		{ "return { 'x' }", "return bot { states = { A = require 'm', "
+		  "B = require 'm' } }", "loaded\n" },
+	};
+	bool failed = false;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(try) / sizeof(*try); i++) {
+		const char *said;
+
+		desk_file("m.lua", try[i].module);
+		said = refusal(try[i].bot);
+		if (!strcmp(said, try[i].said))
+			continue;
+		print_error("%s\n  said:   %s  wanted: %s\n", try[i].module,
+			    said, try[i].said);
+		failed = true;
+	}
+	assert_false(failed);
+}
+
+#define TEMPLATE(line) "bot.lua:" line ": /: templates '{{ }}' are not " \
+	"available in this version\n"
+
+/* In functions too, as far as can be seen; other text is text. */
+static void templates_in_functions(void **state)
+{
+	static const struct { const char *body, *said; } try[] = {
+		{ "return 'Hi {{ x }}'", TEMPLATE("2") },
+		{ "if x then\nreturn \"Hi {{ x }}\" end", TEMPLATE("3") },
+		{ "return a 'Hi {{ x }}'", TEMPLATE("2") },
+		{ "return a('Hi {{ x }}')", TEMPLATE("2") },
+		{ "call:react(a 'Hi {{ x }}')", TEMPLATE("2") },
+		{ "call:react 'Hi {{ x }}'", TEMPLATE("2") },
+		{ "call:react('Hi {{ x }}')", TEMPLATE("2") },
+		{ "call:react { 'x',\n'Hi {{ x }}' }", TEMPLATE("3") },
+		{ "return { 'x', [[Hi {{ x }}]], hangup() }", TEMPLATE("2") },
+		{ "return { 'x', { 'Hi {{ x }}' } }", TEMPLATE("2") },
+		{ "return random { 'x', 'Hi {{ x }}' }", TEMPLATE("2") },
+		{ "return 'Hi {{ x }} and ' .. call.context", TEMPLATE("2") },
+		{ "return call.context and 'Hi {{ x }}' or 'no'",
+		  TEMPLATE("2") },
+		{ "return when(function() end) { 'Hi {{ x }}' }:otherwise {\n"
+		  "'x {{ y }}' }", TEMPLATE("2") TEMPLATE("3") },
+		{ "call:say 'Hi {{ x }}'", "loaded\n" },
+		{ "log 'Hi {{ x }}'", "loaded\n" },
+		{ "return (('x'):gsub('{{.-}}', ''))", "loaded\n" },
+		{ "local t = { 'Hi {{ x }}' }", "loaded\n" },
+		{ "return { type = 'Hi {{ x }}' }", "loaded\n" },
+		{ "table.insert(call.response.replies, { type = 'text', text ="
+		  " '{{ x }}' })", "loaded\n" },
+		{ "return '{{' .. call.context .. '}}'", "loaded\n" },
+		{ "return a(('{{ x }}'):rep(2))", "loaded\n" },
+		{ "local s = 'x {{ y }}' return s", "loaded\n" },
+	};
+	bool failed = false;
+	char source[512];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(try) / sizeof(*try); i++) {
+		const char *said;
+
+		snprintf(source, sizeof(source), "return bot { function(call)"
+			 "\n%s\nend }", try[i].body);
+		said = refusal(source);
+		if (!strcmp(said, try[i].said))
+			continue;
+		print_error("%s\n  said:   %s  wanted: %s\n", try[i].body,
+			    said, try[i].said);
+		failed = true;
+	}
+	assert_false(failed);
+}
+
 static void unreadable(void **state)
 {
 	struct loop *loop = loop_new_virtual(0, 1);
@@ -279,6 +389,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(refusals),
+		cmocka_unit_test(modules),
+		cmocka_unit_test(templates_in_functions),
 		cmocka_unit_test(unreadable),
 		cmocka_unit_test(wrong_switch),
 	};
