@@ -7,8 +7,8 @@
  * can be made to last (comparing two long strings, a `next` over emptied
  * slots): the hook therefore also looks at the thread's CPU time, at a rate
  * no ordinary instruction comes near. What one instruction can walk over is
- * one block of memory at most, so the larger the largest block there ever
- * was, the oftener it looks; and a string has a largest size.
+ * one block of memory at most, so the larger the largest block there is, the
+ * oftener it looks; and a string has a largest size.
  *
  * Once the budget is spent it stays spent: the hook then fires on every
  * instruction, and what catches errors (pcall, coroutines) passes this one on.
@@ -23,21 +23,24 @@
 #include "shard.h"
 
 #define STEP 1000		/* instructions from look to look, at most */
-#define STEP_LEAST 4
-#define BLOCK_SMALL 8192	/* bytes; what is larger halves the step */
+#define STEP_LEAST 16
+#define BLOCK_SMALL 32768	/* bytes; twice that halves the step */
 #define BYTES_PER_INSTRUCTION 128
-#define INSTRUCTIONS_PER_US 10	/* what time costs at least, */
-#define ORDINARY_PER_US 100	/* and what it is worth to others */
-#define NOTED_US 1000		/* less time than this is not noted */
+#define NS_PER_INSTRUCTION 100	/* what time costs at least, */
+#define NS_PER_ORDINARY 10	/* and what it is worth to others */
+#define NOTED_NS 1000000	/* less time than this is not noted */
 #define STRING_MAX (1024 * 1024 + 64)	/* with its head */
 
-static uint64_t thread_us(void)
+const char meter_full[] =
+	"out of memory: handler_memory or bot_memory is used up";
+
+static uint64_t thread_ns(void)
 {
 	struct timespec ts;
 
 	if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts))
 		return 0;
-	return (uint64_t)ts.tv_sec * 1000000u + (uint64_t)ts.tv_nsec / 1000u;
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
 /* Where the script is: nearest Lua function of `L`. Allocates nothing. */
@@ -83,27 +86,34 @@ static const char *refusal(const struct shard *sh, struct meter *m,
 	 * end. */
 	if (sh->bot->bytes + more > 2 * sh->bot->limits.bot_memory ||
 	    (m && too_many(sh, m, more)))
-		return "out of memory: handler_memory or bot_memory is used "
-			"up";
+		return meter_full;
 	return NULL;
 }
 
 static void hook(lua_State *L, lua_Debug *ar);
 
-/* There is a larger block than ever before. */
-static void look_oftener(struct shard *sh, size_t nsize)
+/* How often to look, by the largest block that there is. */
+static void look_as_needed(struct shard *sh)
 {
-	if (!sh->largest) {
-		sh->largest = BLOCK_SMALL;
-		sh->step = STEP;
-	}
-	while (sh->largest < nsize) {
-		sh->largest *= 2;
-		sh->step = sh->step / 2 > STEP_LEAST ? sh->step / 2
-			: STEP_LEAST;
-	}
+	int n = LARGE_CLASSES;
+
+	while (n && !sh->large[n - 1])
+		n--;
+	sh->step = n < 8 && STEP >> n > STEP_LEAST ? STEP >> n : STEP_LEAST;
 	if (sh->running)
 		meter_thread(sh->running);
+}
+
+/* A block of `size` bytes has come, or gone. */
+static void count_large(struct shard *sh, size_t size, bool come)
+{
+	int n = 0;
+
+	for (size_t s = size; s > 2 * BLOCK_SMALL && n < LARGE_CLASSES - 1;
+	     s /= 2)
+		n++;
+	if (come ? !sh->large[n]++ : !--sh->large[n])
+		look_as_needed(sh);
 }
 
 void *meter_alloc(void *arg, void *ptr, size_t osize, size_t nsize)
@@ -117,6 +127,8 @@ void *meter_alloc(void *arg, void *ptr, size_t osize, size_t nsize)
 
 	if (!nsize) {
 		stack_guard_note(&sh->stacks, ptr, osize, 0);
+		if (old > BLOCK_SMALL)
+			count_large(sh, old, false);
 		free(ptr);
 		sh->bytes -= old;
 		sh->bot->bytes -= old;
@@ -138,14 +150,16 @@ void *meter_alloc(void *arg, void *ptr, size_t osize, size_t nsize)
 			m->left -= (int64_t)(nsize / BYTES_PER_INSTRUCTION);
 			m->taken += (int64_t)(nsize / BYTES_PER_INSTRUCTION);
 		}
-		if (nsize > BLOCK_SMALL && nsize > sh->largest)
-			look_oftener(sh, nsize);
 	}
 
 	p = realloc(ptr, nsize);
 	if (!p)
 		return NULL;
 	stack_guard_note(&sh->stacks, had, osize, nsize);
+	if (nsize > BLOCK_SMALL)
+		count_large(sh, nsize, true);
+	if (old > BLOCK_SMALL)
+		count_large(sh, old, false);
 	sh->bytes += nsize - old;
 	sh->bot->bytes += nsize - old;
 	if (m && (m->net += (int64_t)nsize - (int64_t)old) < 0)
@@ -182,12 +196,12 @@ static int spend(lua_State *L, struct meter *m)
 /* Looks at the clock: what took longer than it was charged for costs more. */
 static void look(struct meter *m)
 {
-	const uint64_t now = thread_us();
+	const uint64_t now = thread_ns();
 	int64_t cost;
 
 	if (now > m->cpu) {
-		m->us += now - m->cpu;
-		cost = (int64_t)((now - m->cpu) * INSTRUCTIONS_PER_US);
+		m->ns += now - m->cpu;
+		cost = (int64_t)((now - m->cpu) / NS_PER_INSTRUCTION);
 		if (cost > m->taken)
 			m->left -= cost - m->taken;
 	}
@@ -230,10 +244,10 @@ void meter_resume(struct meter *m, lua_State *L)
 	m->left = m->limit;
 	m->taken = 0;
 	m->ticks = 0;
-	m->us = 0;
-	m->cpu = thread_us();
-	if (!sh->step)		/* no large block yet */
-		sh->step = STEP;
+	m->ns = 0;
+	m->cpu = thread_ns();
+	if (!sh->step)
+		look_as_needed(sh);
 	lua_sethook(L, hook, LUA_MASKCOUNT, sh->step);
 }
 
@@ -243,7 +257,7 @@ uint64_t meter_pause(struct meter *m)
 
 	look(m);
 	used = m->left < m->limit ? (uint64_t)(m->limit - m->left) : 0;
-	worth = m->us < NOTED_US ? 0 : m->us * ORDINARY_PER_US;
+	worth = m->ns < NOTED_NS ? 0 : m->ns / NS_PER_ORDINARY;
 	return used > worth ? used : worth;
 }
 

@@ -15,8 +15,8 @@ struct meter {
 	int64_t limit;		/**< of them, from wait to wait          */
 	int64_t net;		/**< bytes allocated less freed          */
 	int64_t memory;		/**< bytes it may have so                */
-	uint64_t cpu;		/**< us of this thread at the last look  */
-	uint64_t us;		/**< of them, from wait to wait          */
+	uint64_t cpu;		/**< ns of this thread at the last look  */
+	uint64_t ns;		/**< of them, from wait to wait          */
 	int64_t taken;		/**< instructions since the last look    */
 	int ticks;		/**< charges since the last look         */
 	bool spent;		/**< stays set: nothing may go on        */
@@ -24,6 +24,9 @@ struct meter {
 	const char *refused;	/**< what the allocator said no to       */
 	char where[96];		/**< "file:line" where it ran out        */
 };
+
+/** What is `refused` where there is no room at all. */
+extern const char meter_full[];
 
 /** The shard's allocator: lua_Alloc with a struct shard. */
 void *meter_alloc(void *arg, void *ptr, size_t osize, size_t nsize);

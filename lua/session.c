@@ -507,12 +507,10 @@ static void regain(struct session_lua *s, uint64_t now)
 	const uint64_t ms = now - s->counted;
 
 	s->counted = now;
-	if (ms > s->used / SHARE_PER_MS) {
+	if (ms > s->used / SHARE_PER_MS)
 		s->used = 0;
-		s->heavy = false;
-	} else {
+	else
 		s->used -= ms * SHARE_PER_MS;
-	}
 }
 
 void session_used(struct session_lua *s, uint64_t n)
@@ -521,6 +519,10 @@ void session_used(struct session_lua *s, uint64_t n)
 	const uint64_t now = loop_now(sc->loop);
 
 	regain(s, now);
+	if (n > SHARE)
+		s->heavy = true;
+	else if (!s->used)
+		s->heavy = false;
 	s->used += n;
 	/* Heavy sessions have that share together. */
 	if (s->heavy)

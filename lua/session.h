@@ -78,8 +78,8 @@ struct session_lua {
 	uint64_t used;			/**< instructions of late, above what
 					     all that time has brought        */
 	uint64_t counted;		/**< when that was                    */
-	bool heavy;			/**< has been put off, and since then
-					     never was at rest                */
+	bool heavy;			/**< has used much, and since then not
+					     been at rest and then light      */
 	struct input *head, *tail;
 	unsigned queued;
 	unsigned misses;		/**< unhandled noMatch in a row  */

@@ -233,6 +233,7 @@ static int load(struct shard *sh, struct problems *p)
 	struct loading ld = { .sh = sh, .p = p };
 	const size_t before = p->errors;
 	struct meter m;
+	char text[256];
 	lua_State *L = sh->L;
 	int rc;
 
@@ -250,12 +251,16 @@ static int load(struct shard *sh, struct problems *p)
 	sh->meter = NULL;
 	sh->running = NULL;
 	lua_sethook(L, NULL, 0, 0);
-	if (rc == LUA_ERRMEM)
+	if (rc == LUA_ERRMEM && m.refused && m.refused != meter_full) {
+		m.no_memory = true;
+		add_message(&ld, meter_text(&m, text, sizeof(text)));
+	} else if (rc == LUA_ERRMEM) {
 		problem_add(p, bot->path, 0, "out of memory while it is "
 			    "loaded: bot_memory is %llu bytes",
 			    (unsigned long long)bot->limits.bot_memory);
-	else if (rc)
+	} else if (rc) {
 		add_message(&ld, lua_tostring(L, -1));
+	}
 	lua_settop(L, 0);
 	close_scans(&ld);
 	return p->errors == before ? 0 : UV_EINVAL;

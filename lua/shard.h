@@ -24,6 +24,7 @@ struct run;
 struct session_lua;
 
 #define SHARD_SESSIONS 500	/* of a shard */
+#define LARGE_CLASSES 16	/* of blocks; the last one has no end */
 #define THREADS_KEPT 16		/* coroutines kept for the next handlers */
 
 /** A source file of a bot, read once for all its shards. */
@@ -55,7 +56,7 @@ struct shard {
 	struct run *run;	/**< handler that runs now, or NULL      */
 	lua_State *running;	/**< its innermost coroutine             */
 	unsigned closing;	/**< __close methods are run from C      */
-	size_t largest;		/**< block there was, as a power of two  */
+	unsigned large[LARGE_CLASSES];	/**< blocks by size, doubling    */
 	int step;		/**< instructions from look to look      */
 	struct stack_guard stacks;
 	struct loading *loading;	/**< while it is loaded, else NULL */
