@@ -27,7 +27,7 @@
 #define BLOCK_SMALL 32768	/* bytes; twice that halves the step */
 #define BYTES_PER_INSTRUCTION 128
 #define NS_PER_INSTRUCTION 100	/* what time costs at least, */
-#define NS_PER_ORDINARY 10	/* and what it is worth to others */
+#define NS_PER_ORDINARY 4	/* and what it is worth to others */
 #define NOTED_NS 1000000	/* less time than this is not noted */
 #define STRING_MAX (1024 * 1024 + 64)	/* with its head */
 

@@ -19,11 +19,12 @@
 
 #define MISSES_MAX 3
 
-/* What a session may use up at once, and regains in a millisecond: about a
- * quarter of the time there is. In instructions; a step has its price too. */
-#define SHARE 100000
-#define SHARE_PER_MS 25000
-#define STEP_COST 2500
+/* What a session may use up at once, some 2 ms, and what it regains in one:
+ * about a quarter of the time there is. In instructions; what goes on around
+ * a step has its price too. */
+#define SHARE 500000
+#define SHARE_PER_MS 75000
+#define STEP_COST 10000
 
 #define FALLBACK "Sorry, I did not understand you."
 

@@ -336,12 +336,13 @@ static void endless(const char *body, unsigned in_turn, unsigned in_second)
 static void a_loop_that_waits_takes_turns(void **state)
 {
 	(void)state;
-	endless("call:say 'x'", 50, 12000);
-	endless("for i = 1, 900000 do end call:say 'x'", 1, 50);
-	endless("for i = 1, 900000 do end call:say 'x' call:sleep(0)", 1, 50);
+	endless("call:say 'x'", 60, 12000);
+	endless("for i = 1, 900000 do end call:say 'x'", 1, 100);
+	endless("for i = 1, 900000 do end call:say 'x' call:sleep(0)", 1,
+		100);
 	endless("for i = 1, 900000 do end call:say 'x' call:sleep(0.001)", 1,
-		50);
-	endless("for i = 1, 9000 do end call:say 'x'", 20, 5000);
+		100);
+	endless("for i = 1, 9000 do end call:say 'x'", 30, 5000);
 	endless("local s = ('0'):rep(1000000) for i = 1, 20 do local x = "
 		"s + 0 end call:say 'x'", 1, 50);
 }
@@ -423,9 +424,9 @@ static void many_queries_take_turns(void **state)
 		c.s->ops->query(c.s, QUERY_TEXT, "go", 2);
 	turn(&c);
 	assert_in_range(count(c.heard, "say x"), 1, 2);
-	loop_advance(d.loop, 1000);
+	loop_advance(d.loop, 300);
 	n = count(c.heard, "say x");
-	assert_in_range(n, 10, 50);
+	assert_in_range(n, 10, 30);
 	loop_advance(d.loop, 10000);
 	assert_int_equal(count(c.heard, "say x"), 60);
 	hang(&c);
