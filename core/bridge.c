@@ -49,6 +49,58 @@ void bridge_take(struct transfer *t, struct attempt *a)
 	attempt_close(a, NULL);
 }
 
+/* By the node's ports, if it has any to spare (case O3). */
+static void not_directly(struct transfer *t, enum transfer_event otherwise,
+			 int status, const char *phrase, const char *why)
+{
+	if (t->via || !via_possible(t)) {
+		join_failed(t, otherwise, status, phrase, why);
+		return;
+	}
+	log_line(LOG_INFO, t->call->id, "%s: media goes through the node",
+		 why);
+	transfer_step(t, TE_VIA, NULL);
+}
+
+/* Both have the node's ports: only a codec may have to change. */
+static void join_via(struct transfer *t)
+{
+	struct call *c = t->call;
+	struct offer *o;
+	int rc = UV_EPROTO;
+
+	if (!c->pending && call_media_is_home(c))
+		rc = via_open(t);
+	if (rc != UV_EPROTO) {
+		if (rc)
+			join_failed(t, TE_BREAK, 0, NULL, uv_strerror(rc));
+		else
+			transfer_step(t, TE_SAME, NULL);
+		return;
+	}
+	o = via_common(t);
+	rc = o ? offer_customer(t, o) : UV_EPROTO;
+	offer_unref(o);
+	if (rc)
+		join_failed(t, TE_BREAK, 0, NULL, rc == UV_EPROTO
+			    ? "the parties have no codec in common, and this "
+			      "version cannot convert" : uv_strerror(rc));
+}
+
+/* The agent gets the node's ports instead of the customer's. */
+static void via(struct transfer *t)
+{
+	struct offer *o = via_offer(t);
+	int rc = o ? leg_offer(t->agent, o) : UV_EADDRNOTAVAIL;
+
+	t->via = true;
+	offer_set(&t->offered, o);
+	offer_unref(o);
+	transfer_wait(t, TIMER_JOIN);
+	if (rc)
+		join_failed(t, TE_BREAK, 0, NULL, uv_strerror(rc));
+}
+
 static void join(struct transfer *t)
 {
 	struct call *c = t->call;
@@ -60,10 +112,13 @@ static void join(struct transfer *t)
 			    "audio");
 		return;
 	}
+	if (t->via) {
+		join_via(t);
+		return;
+	}
 	if (!call_media_direct(c, t->aim->trunk, t->agent_sdp,
 			       t->aim->host)) {
-		join_failed(t, TE_BREAK, 0, NULL, "media cannot go directly, "
-			    "and this version has no relay");
+		not_directly(t, TE_BREAK, 0, NULL, "media cannot go directly");
 		return;
 	}
 	/* A customer who holds us is not offered his own hold. */
@@ -94,6 +149,7 @@ static void rejoin(struct transfer *t)
 
 static void drop_agent(struct transfer *t)
 {
+	via_close(t);
 	talk_close(t, t->agent);
 	leg_end(t->agent, NULL);
 	t->agent = NULL;
@@ -114,7 +170,7 @@ static int send_home(struct transfer *t)
 static void go_on(struct transfer *t, enum transfer_state from)
 {
 	drop_agent(t);
-	if ((from == TR_UNJOIN || from == TR_REJOIN) &&
+	if ((from == TR_UNJOIN || from == TR_REJOIN || from == TR_VIA) &&
 	    !call_media_is_home(t->call))
 		send_home(t);
 	hunt_dial(t);
@@ -122,11 +178,14 @@ static void go_on(struct transfer *t, enum transfer_state from)
 
 static void bring_back(struct transfer *t)
 {
-	int rc = send_home(t);
+	const bool there = !t->call->pending && call_media_is_home(t->call);
+	int rc = there ? 0 : send_home(t);
 
 	talk_leave(t);
 	drop_agent(t);
 	transfer_wait(t, TIMER_JOIN);
+	if (there)
+		transfer_step(t, TE_SAME, NULL);
 	if (!rc)
 		return;
 	log_line(LOG_WARN, t->call->id, "the customer cannot be brought back: "
@@ -148,6 +207,10 @@ void bridge_enter(struct transfer *t, enum transfer_state from)
 	case TR_REJOIN:
 		taken(t);
 		rejoin(t);
+		break;
+	case TR_VIA:
+		taken(t);
+		via(t);
 		break;
 	case TR_TALK:
 		taken(t);
@@ -177,6 +240,7 @@ void bridge_expire(struct transfer *t)
 	switch (t->state) {
 	case TR_JOIN:
 	case TR_REJOIN:
+	case TR_VIA:
 		join_failed(t, TE_EXPIRE, 0, NULL, "no answer to the "
 			    "re-INVITE");
 		break;
@@ -198,6 +262,7 @@ void bridge_close(struct transfer *t)
 	hunt_close(t, t->success ? REASON_CANCELLED : t->reason, NULL);
 	talk_leave(t);
 	drop_agent(t);
+	via_free(t);
 }
 
 /* The agent's dialog is over. */
@@ -221,10 +286,24 @@ static void agent_left(struct transfer *t)
 	hunt_failure(t, &gone);
 	if (!hunt_has_more(t))
 		transfer_step(t, TE_LEFT, &gone);
-	else if (t->state == TR_REJOIN)
+	else if (t->state == TR_REJOIN || t->state == TR_VIA)
 		transfer_step(t, TE_NEXT, NULL);
 	else
 		transfer_step(t, TE_LEFT, NULL);
+}
+
+static void agent_via(struct transfer *t, struct offer *answer)
+{
+	offer_set(&t->agent_sdp, answer);
+	talk_wish(&t->agent_sdp, t->offered);
+	if (!answer->port)
+		join_failed(t, TE_BREAK, 0, NULL, "the agent's answer has no "
+			    "audio");
+	else if (t->call->pending || !call_media_is_home(t->call) ||
+		 via_open(t))
+		transfer_step(t, TE_DIFFER, NULL);
+	else
+		transfer_step(t, TE_SAME, NULL);
 }
 
 static void agent_answered_offer(struct transfer *t,
@@ -235,9 +314,11 @@ static void agent_answered_offer(struct transfer *t,
 	} else if (leg_refuses(ev)) {
 		join_failed(t, TE_BREAK, ev->status, ev->phrase,
 			    "the agent refused the re-INVITE");
+	} else if (t->state == TR_VIA) {
+		agent_via(t, ev->offer);
 	} else if (offer_moves(ev->offer, t->agent_sdp, t->offered)) {
-		join_failed(t, TE_DIFFER, 0, NULL, "the parties do not agree "
-			    "on media, and this version has no relay");
+		not_directly(t, TE_DIFFER, 0, NULL, "the parties do not agree "
+			     "on media");
 	} else {
 		offer_set(&t->agent_sdp, ev->offer);
 		talk_wish(&t->agent_sdp, t->offered);
@@ -258,7 +339,8 @@ static void on_agent(struct leg *leg, const struct leg_event *ev, void *arg)
 		talk_agent(t, ev);
 	else if (ev->type == LEG_OFFER)
 		leg_refuse(leg, 491);
-	else if (ev->type == LEG_OFFER_DONE && t->state == TR_REJOIN)
+	else if (ev->type == LEG_OFFER_DONE &&
+		 (t->state == TR_REJOIN || t->state == TR_VIA))
 		agent_answered_offer(t, ev);
 }
 
@@ -284,8 +366,8 @@ static void customer_answered_offer(struct transfer *t,
 	}
 	if (late || leg_refuses(ev)) {
 		if (t->state == TR_JOIN) {
-			join_failed(t, TE_BREAK, ev->status, ev->phrase,
-				    "the customer refused the re-INVITE");
+			not_directly(t, TE_BREAK, ev->status, ev->phrase,
+				     "the customer refused the re-INVITE");
 			return;
 		}
 		t->return_failed = t->state == TR_RETURN;
@@ -295,6 +377,8 @@ static void customer_answered_offer(struct transfer *t,
 	if (t->state == TR_JOIN && !ev->offer->port)
 		join_failed(t, TE_BREAK, 0, NULL, "the customer's answer has "
 			    "no audio");
+	else if (t->state == TR_JOIN && t->via)
+		join_via(t);
 	else if (t->state == TR_JOIN &&
 		 offer_differs(t->call->remote, t->offered, t->agent_sdp))
 		transfer_step(t, TE_DIFFER, NULL);

@@ -88,8 +88,25 @@ static int ring(struct aim *a, uint64_t ms)
 		.sw = t->sw, .to = a->to, .trunk = a->trunk,
 		.own = a->own, .uri = a->uri,
 		.diversion = a->diversion ? &diversion : NULL,
-		.offer = t->offered, .timeout_ms = ms,
+		.offer = a->offered, .timeout_ms = ms,
 	}, on_attempt, a, &a->attempt);
+}
+
+/* What it is offered: the customer's last description where media can go
+ * directly, else the node's. False: nobody is rung for a talk that could not
+ * begin. */
+static bool describe(struct aim *a)
+{
+	struct call *c = a->t->call;
+	struct offer *o;
+
+	a->via = !call_media_direct(c, a->trunk, NULL, a->host);
+	if (a->via && !via_possible(a->t))
+		return false;
+	o = a->via ? via_offer(a->t) : offer_ref(c->remote);
+	offer_set(&a->offered, o);
+	offer_unref(o);
+	return a->offered;
 }
 
 /* Tries one destination; false: that is over already. */
@@ -108,10 +125,9 @@ static bool dial(struct aim *a)
 		log_untried(a, REASON_REJECTED, 483, "Too Many Hops");
 		return false;
 	}
-	if (!call_media_direct(c, a->trunk, NULL, a->host)) {
-		/* Nobody is rung for a talk that could not begin. */
-		log_line(LOG_WARN, c->id, "the join failed: media cannot go "
-			 "directly, and this version has no relay");
+	if (!describe(a)) {
+		log_line(LOG_WARN, c->id, "the join failed: there is no way "
+			 "for media");
 		log_untried(a, REASON_JOIN_FAILED, 0, NULL);
 		return false;
 	}
@@ -151,9 +167,6 @@ bool hunt_has_more(const struct transfer *t)
 
 void hunt_dial(struct transfer *t)
 {
-	/* What the customer described last: since an earlier agent was
-	 * offered it, that may have changed. */
-	offer_set(&t->offered, t->call->remote);
 	while (t->tried < t->aim_count && !t->bound_over &&
 	       (t->sw->all || !rings(t)))
 		dial(&t->aims[t->tried++]);
@@ -236,8 +249,10 @@ static void up(struct aim *a, const struct leg_event *ev,
 	}
 
 	t->aim = a;
+	t->via = a->via;
 	transfer_log_attempt(t, a, r->reason, r->status, r->phrase,
 			     a->ring_ms + r->ring_ms);
+	offer_set(&t->offered, a->offered);
 	offer_set(&t->agent_sdp, ev->offer);
 	/* Of a name, only now it is known where it led. */
 	if (ev->source)

@@ -93,6 +93,7 @@ static int open_media(struct node *n, struct problems *p)
 	const struct config *c = n->config;
 	const int err = media_open(&n->media, &(struct media_options){
 		.rtp = c->media_mode == MEDIA_RTP,
+		.uv = loop_uv(n->loop),
 		.address = c->media_address,
 		.advertise = c->media_advertise,
 		.port_min = c->port_min,

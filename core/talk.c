@@ -197,6 +197,8 @@ static void pass_back(struct transfer *t, const struct party *p,
 static bool on_party(struct transfer *t, const struct party *p,
 		     const struct leg_event *ev)
 {
+	if (t->via && via_change(t, p->leg, ev))
+		return true;
 	switch (ev->type) {
 	case LEG_OFFER:
 		offered(t, p, ev->offer);

@@ -24,6 +24,7 @@ static const enum transfer_state next[TR_OVER][TRANSFER_EVENTS] = {
 	[TE_RELEASE] = TR_QUEUED, [TE_SAME] = TR_QUEUED,
 	[TE_DIFFER] = TR_QUEUED, [TE_BREAK] = TR_QUEUED,
 	[TE_NEXT] = TR_QUEUED,
+	[TE_VIA] = TR_QUEUED,
 },
 [TR_WAIT] = {
 	[TE_WAIT] = TR_WAIT, [TE_REFER] = TR_REFER, [TE_BRIDGE] = TR_DIAL,
@@ -34,6 +35,7 @@ static const enum transfer_state next[TR_OVER][TRANSFER_EVENTS] = {
 	[TE_RELEASE] = TR_WAIT, [TE_SAME] = TR_WAIT, [TE_DIFFER] = TR_WAIT,
 	[TE_BREAK] = TR_WAIT,
 	[TE_NEXT] = TR_WAIT,
+	[TE_VIA] = TR_WAIT,
 },
 [TR_REFER] = {
 	[TE_WAIT] = TR_REFER, [TE_REFER] = TR_REFER, [TE_BRIDGE] = TR_DIAL,
@@ -44,6 +46,7 @@ static const enum transfer_state next[TR_OVER][TRANSFER_EVENTS] = {
 	[TE_RELEASE] = TR_REFER, [TE_SAME] = TR_REFER,
 	[TE_DIFFER] = TR_REFER, [TE_BREAK] = TR_REFER,
 	[TE_NEXT] = TR_REFER,
+	[TE_VIA] = TR_REFER,
 },
 [TR_EARLY] = {
 	[TE_WAIT] = TR_EARLY, [TE_REFER] = TR_EARLY, [TE_BRIDGE] = TR_EARLY,
@@ -54,6 +57,7 @@ static const enum transfer_state next[TR_OVER][TRANSFER_EVENTS] = {
 	[TE_RELEASE] = TR_EARLY, [TE_SAME] = TR_EARLY,
 	[TE_DIFFER] = TR_EARLY, [TE_BREAK] = TR_EARLY,
 	[TE_NEXT] = TR_EARLY,
+	[TE_VIA] = TR_EARLY,
 },
 [TR_ACCEPTED] = {
 	[TE_WAIT] = TR_ACCEPTED, [TE_REFER] = TR_ACCEPTED,
@@ -66,6 +70,7 @@ static const enum transfer_state next[TR_OVER][TRANSFER_EVENTS] = {
 	[TE_SAME] = TR_ACCEPTED, [TE_DIFFER] = TR_ACCEPTED,
 	[TE_BREAK] = TR_ACCEPTED,
 	[TE_NEXT] = TR_ACCEPTED,
+	[TE_VIA] = TR_ACCEPTED,
 },
 [TR_NOTIFIED] = {
 	[TE_WAIT] = TR_NOTIFIED, [TE_REFER] = TR_NOTIFIED,
@@ -78,6 +83,7 @@ static const enum transfer_state next[TR_OVER][TRANSFER_EVENTS] = {
 	[TE_SAME] = TR_NOTIFIED, [TE_DIFFER] = TR_NOTIFIED,
 	[TE_BREAK] = TR_NOTIFIED,
 	[TE_NEXT] = TR_NOTIFIED,
+	[TE_VIA] = TR_NOTIFIED,
 },
 [TR_GRACE] = {
 	[TE_WAIT] = TR_GRACE, [TE_REFER] = TR_GRACE, [TE_BRIDGE] = TR_GRACE,
@@ -88,6 +94,7 @@ static const enum transfer_state next[TR_OVER][TRANSFER_EVENTS] = {
 	[TE_RELEASE] = TR_GRACE, [TE_SAME] = TR_GRACE,
 	[TE_DIFFER] = TR_GRACE, [TE_BREAK] = TR_GRACE,
 	[TE_NEXT] = TR_GRACE,
+	[TE_VIA] = TR_GRACE,
 },
 [TR_DIAL] = {	/* TE_DONE: a REFER given up has succeeded (case R16) */
 	[TE_WAIT] = TR_DIAL, [TE_REFER] = TR_DIAL, [TE_BRIDGE] = TR_DIAL,
@@ -98,6 +105,7 @@ static const enum transfer_state next[TR_OVER][TRANSFER_EVENTS] = {
 	[TE_RELEASE] = TR_DIAL, [TE_SAME] = TR_DIAL, [TE_DIFFER] = TR_DIAL,
 	[TE_BREAK] = TR_DIAL,
 	[TE_NEXT] = TR_DIAL,
+	[TE_VIA] = TR_DIAL,
 },
 [TR_JOIN] = {
 	[TE_WAIT] = TR_JOIN, [TE_REFER] = TR_JOIN, [TE_BRIDGE] = TR_JOIN,
@@ -108,6 +116,7 @@ static const enum transfer_state next[TR_OVER][TRANSFER_EVENTS] = {
 	[TE_RELEASE] = TR_UNJOIN, [TE_SAME] = TR_TALK,
 	[TE_DIFFER] = TR_REJOIN, [TE_BREAK] = OVER,
 	[TE_NEXT] = TR_JOIN,
+	[TE_VIA] = TR_VIA,
 },
 [TR_REJOIN] = {
 	[TE_WAIT] = TR_REJOIN, [TE_REFER] = TR_REJOIN,
@@ -120,6 +129,18 @@ static const enum transfer_state next[TR_OVER][TRANSFER_EVENTS] = {
 	[TE_SAME] = TR_TALK, [TE_DIFFER] = TR_RETURN,
 	[TE_BREAK] = TR_RETURN,
 	[TE_NEXT] = TR_DIAL,
+	[TE_VIA] = TR_VIA,
+},
+[TR_VIA] = {
+	[TE_WAIT] = TR_VIA, [TE_REFER] = TR_VIA, [TE_BRIDGE] = TR_VIA,
+	[TE_ACCEPT] = TR_VIA, [TE_REFUSE] = TR_VIA, [TE_NOTE] = TR_VIA,
+	[TE_DONE] = TR_VIA, [TE_LOSE] = TR_VIA,
+	[TE_EXPIRE] = TR_RETURN, [TE_GONE] = OVER, [TE_ABANDON] = OVER,
+	[TE_ANSWER] = TR_VIA, [TE_FAIL] = TR_RETURN, [TE_LEFT] = TR_RETURN,
+	[TE_RELEASE] = TR_RETURN, [TE_SAME] = TR_TALK,
+	[TE_DIFFER] = TR_JOIN, [TE_BREAK] = TR_RETURN,
+	[TE_NEXT] = TR_DIAL,
+	[TE_VIA] = TR_VIA,
 },
 [TR_TALK] = {
 	[TE_WAIT] = TR_TALK, [TE_REFER] = TR_TALK, [TE_BRIDGE] = TR_TALK,
@@ -130,6 +151,7 @@ static const enum transfer_state next[TR_OVER][TRANSFER_EVENTS] = {
 	[TE_RELEASE] = OVER, [TE_SAME] = TR_TALK, [TE_DIFFER] = TR_TALK,
 	[TE_BREAK] = TR_TALK,
 	[TE_NEXT] = TR_TALK,
+	[TE_VIA] = TR_TALK,
 },
 [TR_UNJOIN] = {	/* TE_ANSWER: another has answered meanwhile */
 	[TE_WAIT] = TR_UNJOIN, [TE_REFER] = TR_UNJOIN,
@@ -141,6 +163,7 @@ static const enum transfer_state next[TR_OVER][TRANSFER_EVENTS] = {
 	[TE_LEFT] = TR_UNJOIN, [TE_RELEASE] = TR_UNJOIN,
 	[TE_SAME] = TR_RETURN, [TE_DIFFER] = TR_RETURN, [TE_BREAK] = OVER,
 	[TE_NEXT] = TR_DIAL,
+	[TE_VIA] = TR_UNJOIN,
 },
 [TR_RETURN] = {
 	[TE_WAIT] = TR_RETURN, [TE_REFER] = TR_RETURN,
@@ -152,6 +175,7 @@ static const enum transfer_state next[TR_OVER][TRANSFER_EVENTS] = {
 	[TE_RELEASE] = TR_RETURN, [TE_SAME] = OVER, [TE_DIFFER] = OVER,
 	[TE_BREAK] = OVER,
 	[TE_NEXT] = TR_RETURN,
+	[TE_VIA] = TR_RETURN,
 },
 };
 
@@ -160,7 +184,7 @@ static const char *const state_names[TRANSFER_STATES] = {
 	[TR_REFER] = "refer", [TR_EARLY] = "refer_early",
 	[TR_ACCEPTED] = "refer_accepted", [TR_NOTIFIED] = "refer_notified",
 	[TR_GRACE] = "refer_grace", [TR_DIAL] = "dial", [TR_JOIN] = "join",
-	[TR_REJOIN] = "rejoin", [TR_TALK] = "talk", [TR_UNJOIN] = "unjoin",
+	[TR_REJOIN] = "rejoin", [TR_VIA] = "via_node", [TR_TALK] = "talk", [TR_UNJOIN] = "unjoin",
 	[TR_RETURN] = "return", [TR_OVER] = "over",
 };
 
@@ -447,8 +471,10 @@ static void destroy(void *arg)
 {
 	struct transfer *t = arg;
 
-	for (unsigned i = 0; t->aims && i < t->aim_count; i++)
+	for (unsigned i = 0; t->aims && i < t->aim_count; i++) {
 		free(t->aims[i].diversion);
+		offer_unref(t->aims[i].offered);
+	}
 	free(t->aims);
 	offer_unref(t->offered);
 	offer_unref(t->agent_sdp);

@@ -24,6 +24,7 @@ enum transfer_state {
 	TR_DIAL,	/* attempts run; their timers                     */
 	TR_JOIN,	/* re-INVITE to the customer; timer join          */
 	TR_REJOIN,	/* re-INVITE to the agent; timer join             */
+	TR_VIA,		/* the same, with the node's ports; timer join    */
 	TR_TALK,	/* joined: no timer but call_duration, and join for
 			   what one carries to the other                  */
 	TR_UNJOIN,	/* agent left during TR_JOIN: its answer awaited  */
@@ -52,6 +53,7 @@ enum transfer_event {
 	TE_SAME,	/* re-INVITE answered, as wished                  */
 	TE_DIFFER,	/* answered, but with another SDP than offered    */
 	TE_BREAK,	/* re-INVITE refused                              */
+	TE_VIA,		/* media cannot go directly after all             */
 	TRANSFER_EVENTS
 };
 
@@ -75,6 +77,8 @@ struct aim {
 	char uri[URI_MAX];		/* Refer-To or Request-URI        */
 	char host[64];			/* of it                          */
 	char id[ID_MAX], leg_id[ID_MAX];	/* of the attempt         */
+	bool via;			/* media through the node         */
+	struct offer *offered;		/* to it                          */
 	struct attempt *attempt;	/* while it runs                  */
 	uint64_t until;			/* loop_now(): its time is over   */
 	uint64_t ring_ms;		/* before a redirection           */
@@ -113,6 +117,9 @@ struct transfer {
 	char failure_phrase[64];
 	struct offer *offered;		/* what the agent was offered     */
 	struct offer *agent_sdp;	/* its answer, then its last      */
+	bool via;			/* media goes through the node    */
+	struct media_end *end;		/* the node's, towards agents     */
+	struct relay *path;		/* between that and the call's    */
 	struct leg *relay;		/* leg whose change is carried over */
 	struct offer *relay_offer;
 	struct offer *deferred;		/* for the customer, once he has
@@ -178,5 +185,19 @@ void bridge_enter(struct transfer *t, enum transfer_state from);
 bool bridge_customer(struct transfer *t, const struct leg_event *ev);
 void bridge_expire(struct transfer *t);
 void bridge_close(struct transfer *t);
+
+/* via.c: media through the node */
+bool via_possible(const struct transfer *t);
+/** For an agent; new reference, or NULL: no ports, no memory. */
+struct offer *via_offer(struct transfer *t);
+/** For a customer whose codecs have to become the agent's; likewise. */
+struct offer *via_common(struct transfer *t);
+/** Begins to pass on, or takes new descriptions. UV_EPROTO: as media.h says. */
+int via_open(struct transfer *t);
+void via_close(struct transfer *t);
+void via_free(struct transfer *t);
+/** What a party changes during such a talk. */
+bool via_change(struct transfer *t, struct leg *leg,
+		const struct leg_event *ev);
 
 #endif
