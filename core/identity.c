@@ -51,7 +51,7 @@ static bool is_trunks_host(const struct trunk *t, const char *uri)
 	struct uri u;
 
 	return t && !uri_parse(&u, uri) && !strcasecmp(u.host, t->host) &&
-		(u.port ? u.port : SIP_PORT) == t->port;
+		(u.port ? u.port : SIP_PORT) == (t->port ? t->port : SIP_PORT);
 }
 
 const struct credentials *trunk_credentials(const struct trunk *trunk,

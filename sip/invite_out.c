@@ -203,8 +203,10 @@ static void rejected(struct sip_leg *l, nta_outgoing_t *orq,
 		ev.retry_after = (int)sip->sip_retry_after->af_delta;
 	done(l);
 	/* RFC 3263 4.3: the next address, if this one cannot be reached. */
-	if ((!a.status || a.status == 503) && naming_next(l))
+	if ((!a.status || a.status == 503) && naming_next(l)) {
+		dialog_heard(l, false);
 		return;
+	}
 	dialog_step(l, E_GONE);
 	dialog_tell(l, &ev);
 	dialog_go_on(l);

@@ -79,6 +79,11 @@ static struct naming *keep(const struct leg_dial *d)
 	n->dial.from_display = copy(n->home, d->from_display, &failed);
 	n->dial.from_host = copy(n->home, d->from_host, &failed);
 	n->dial.privacy = copy(n->home, d->privacy, &failed);
+	n->dial.asserted_user = copy(n->home, d->asserted_user, &failed);
+	n->dial.asserted_display = copy(n->home, d->asserted_display,
+					&failed);
+	n->dial.diverted_user = copy(n->home, d->diverted_user, &failed);
+	n->dial.credentials = NULL;	/* the leg has them */
 	n->dial.proxy = copy(n->home, d->proxy, &failed);
 	n->dial.advertise = copy(n->home, d->advertise, &failed);
 	n->dial.transport = NULL;	/* decided by now */

@@ -284,3 +284,28 @@ def test_many_names_are_bounded(world, dns):
     ping(cust, node)
     spans = 1 + (time.monotonic() - start) // 3.6
     assert len({n for n, _ in dns.asked}) <= 64 * spans
+
+
+def test_name_with_an_account(world, dns):
+    """Who calls, and the account, are not lost while the name is looked up."""
+    cust, agent = world.peer("cust"), world.peer("agent")
+    node = world.node(cust, agent, bots={"support": BOT}, env=dns.env, config={
+        "trunks": {"office": {
+            "uri": "sip:pbx.test", "username": "me", "password": "secret",
+            "from": "4930", "asserted_identity": True, "diversion": True}}})
+    dns.zone["_sip._udp.pbx.test"] = [("SRV", 0, 0, agent.port, "a.test")]
+    dns.zone["a.test"] = [("A", agent.ip)]
+    c = dial(node, cust)
+    a = agent.incoming()
+    assert "4930@" in a.invite.get("from")
+    assert "4915112345678@" in a.invite.get("p-asserted-identity")
+    assert "100@" in a.invite.get("diversion")
+    first = a.invite
+    a.reply(401, headers=[("WWW-Authenticate",
+                           'Digest realm="r", nonce="n1"')])
+    a.expect("ACK")
+    a = agent.incoming()
+    assert a.invite.call_id == first.call_id
+    assert 'username="me"' in a.invite.get("authorization")
+    busy(node, c, a)
+    c.bye()
