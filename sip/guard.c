@@ -3,7 +3,7 @@
  * symbol table are defined here, in our own binary, and so take their place.
  * Each does what the library's own does but for one case, which would end the
  * process or send packets where a stranger wants them. connections.c has three
- * more.
+ * more, guard_lines.c one.
  */
 #define _GNU_SOURCE	/* RTLD_NEXT */
 
@@ -29,6 +29,7 @@
 #include <sofia-sip/url.h>
 
 #include "connections.h"
+#include "guard_lines.h"
 #include "route.h"
 #include "sip.h"
 
@@ -68,7 +69,7 @@ int guard_open(struct sip_counters *c)
 	p = dlsym(RTLD_DEFAULT, "url_param");
 	memcpy(&param, &p, sizeof(p));
 	return tsend == tport_tsend && sanity == sip_sanity_check &&
-		param == url_param ? 0 : UV_ENOSYS;
+		param == url_param ? guard_lines_open() : UV_ENOSYS;
 }
 
 /*

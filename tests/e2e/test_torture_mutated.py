@@ -166,6 +166,27 @@ def test_T6_lists_without_end(target, header):
                                  header + b": " + value[:-1] + b"\r\n"))
 
 
+@pytest.mark.parametrize("header, entry", [
+    (b"X-A", None), (b"Call-Info", b"<a:b>,"), (b"Via", b"SIP/2.0/UDP a,"),
+    (b"Record-Route", b"<sip:a;lr>,")])
+def test_T6_no_datagram_costs_much(target, header, entry):
+    """The stack's lists are walked from the head: thousands are not taken."""
+    cust, node = target
+    if entry:
+        more = header + b": " + (entry * (60000 // len(entry)))[:-1] + b"\r\n"
+    else:
+        more = b"A:\r\n" * 15000
+    data = invite_with(cust, node, more)
+    counted = node.stats()["sip"]["dropped"]
+    spent = node.cpu()
+    for _ in range(20):
+        sent(cust, node, data)
+    spent = node.cpu() - spent
+    print("%s: %.0f ms each" % (header.decode(), spent * 50))
+    assert spent < 0.5
+    assert node.stats()["sip"]["dropped"] == counted + 20
+
+
 @pytest.mark.parametrize("closed", [True, False])
 def test_T6_multipart_within_multipart(target, closed):
     cust, node = target

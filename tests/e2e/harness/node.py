@@ -189,6 +189,12 @@ class Node:
         text = Path("/proc/%d/status" % self.process.pid).read_text()
         return int(re.search(r"VmRSS:\s+(\d+)", text).group(1)) * 1024
 
+    def cpu(self):
+        """Seconds of CPU that the process has used."""
+        text = Path("/proc/%d/stat" % self.process.pid).read_text()
+        fields = text.rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def sanitized(self):
         """Built with a sanitizer, which keeps what is freed for a while."""
         maps = Path("/proc/%d/maps" % self.process.pid).read_text()
