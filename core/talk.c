@@ -103,7 +103,9 @@ static int carry(struct transfer *t, const struct party *p, struct offer *o,
 static void offered(struct transfer *t, const struct party *p,
 		    struct offer *o)
 {
-	if (!o || offer_same(o, *p->said))
+	if (o && o->secure)	/* its keys cannot cross */
+		leg_refuse(p->leg, 488);
+	else if (!o || offer_same(o, *p->said))
 		answer_here(t, p, o);
 	else if (carry(t, p, o, p->leg))
 		leg_refuse(p->leg, 491);
@@ -144,13 +146,18 @@ static void carried(struct transfer *t, const struct party *p,
 			offer_set(p->heard, o);
 		take_answer(p, ev->offer);
 	}
-	if (o)
-		offer_set(from.said, o);
+	if (!waits || !leg_accept(waits, ev->offer)) {
+		if (o)
+			offer_set(from.said, o);
+		if (waits)
+			offer_set(from.heard, ev->offer);
+	} else if (carry(t, &from, *from.said, NULL)) {
+		/* Cancelled meanwhile: that session is as it was (RFC 3261
+		 * 14.1), and so is this one to be. */
+		log_line(LOG_WARN, t->call->id, "a cancelled change could not "
+			 "be taken back");
+	}
 	offer_unref(o);
-	if (!waits)
-		return;
-	leg_accept(waits, ev->offer);
-	offer_set(from.heard, ev->offer);
 }
 
 /* An answer to what we have offered `p`: by the ACK, or to a refresh. */

@@ -497,3 +497,40 @@ def test_I11_bye_during_the_others_change(talk, who):
         ended(node, c, "SUCCESS", False, "answered")
         c.bye()
     gone(node, c, "customer")
+
+
+# -- what cannot cross --------------------------------------------------------
+
+@both
+def test_O12_keys_do_not_cross(talk, who):
+    """SRTP is not ours to hand on: 488, and the talk goes on."""
+    c, a, node = talk()
+    d, other = sides(c, a, who)
+    r = d.reinvite(d.peer.sdp(version=2, extra=[
+        "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:x"]).replace(
+            "RTP/AVP", "RTP/SAVP"))
+    d.expect(488, to=r)
+    other.silence(0.1)
+    change(d, other, direction="sendonly", version=3, heard="recvonly")
+    leave(node, c, a)
+
+
+@both
+def test_O12_a_change_that_is_cancelled(talk, who):
+    """The other one, who has taken it by then, is asked to take it back."""
+    c, a, node = talk()
+    d, other = sides(c, a, who)
+    r = d.reinvite(d.peer.sdp(direction="sendonly", version=2))
+    m = other.expect("INVITE")
+    assert Sdp(m.body).direction == "sendonly"
+    d.cancel()
+    d.expect(200)
+    d.expect(487, to=r)
+    other.reply(200, sdp=other.peer.sdp(direction="recvonly"), to=m)
+    other.expect("ACK")
+    back = other.expect("INVITE")
+    assert Sdp(back.body).direction == "sendrecv"
+    other.reply(200, sdp=True)
+    other.expect("ACK")
+    change(d, other, direction="sendonly", version=3, heard="recvonly")
+    leave(node, c, a)
