@@ -259,8 +259,8 @@ def test_hostile_users(world, user, where):
 
 @pytest.mark.parametrize("pai", [
     "garbage", "<", '"', "<sip:>", ", , ,", "<tel:>", "<mailto:a@b>", "*",
-    '"open <sip:a@b>', "sip:a@b," * 2000, "<tel:%s>" % ("1" * 9000),
-    "\x01\x02", "<tel:()-.>"])
+    '"open <sip:a@b>', "sip:a@b," * 900, "<tel:%s>" % ("1" * 9000),
+    "\x01\x02", "<tel:()-.>"], ids=range(13))
 def test_hostile_identities(dial, pai):
     """What cannot be read asserts nothing."""
     node, c, i = dial({"asserted_identity": True}, frm="4711",
