@@ -70,7 +70,7 @@ static void join_via(struct transfer *t)
 	int rc = UV_EPROTO;
 
 	if (!c->pending && call_media_is_home(c))
-		rc = via_open(t);
+		rc = via_open(t, true);
 	if (rc != UV_EPROTO) {
 		if (rc)
 			join_failed(t, TE_BREAK, 0, NULL, uv_strerror(rc));
@@ -78,7 +78,13 @@ static void join_via(struct transfer *t)
 			transfer_step(t, TE_SAME, NULL);
 		return;
 	}
-	o = via_common(t);
+	/* Each is asked once to do with what the other has. */
+	if (t->asked_customer && !t->asked_agent) {
+		transfer_step(t, TE_VIA, NULL);
+		return;
+	}
+	o = t->asked_customer ? NULL : via_common(t);
+	t->asked_customer = true;
 	rc = o ? offer_customer(t, o) : UV_EPROTO;
 	offer_unref(o);
 	if (rc)
@@ -93,7 +99,7 @@ static void via(struct transfer *t)
 	struct offer *o = via_offer(t);
 	int rc = o ? leg_offer(t->agent, o) : UV_EADDRNOTAVAIL;
 
-	t->via = true;
+	t->via = t->asked_agent = true;
 	offer_set(&t->offered, o);
 	offer_unref(o);
 	transfer_wait(t, TIMER_JOIN);
@@ -209,7 +215,8 @@ void bridge_enter(struct transfer *t, enum transfer_state from)
 		rejoin(t);
 		break;
 	case TR_VIA:
-		taken(t);
+		if (from == TR_REJOIN)
+			taken(t);
 		via(t);
 		break;
 	case TR_TALK:
@@ -300,7 +307,7 @@ static void agent_via(struct transfer *t, struct offer *answer)
 		join_failed(t, TE_BREAK, 0, NULL, "the agent's answer has no "
 			    "audio");
 	else if (t->call->pending || !call_media_is_home(t->call) ||
-		 via_open(t))
+		 via_open(t, true))
 		transfer_step(t, TE_DIFFER, NULL);
 	else
 		transfer_step(t, TE_SAME, NULL);
@@ -357,6 +364,9 @@ static void customer_answered_offer(struct transfer *t,
 		transfer_step(t, TE_GONE, &gone);
 		return;
 	}
+	/* The agent is being asked; whether he is at home is looked at then. */
+	if (t->state == TR_VIA)
+		return;
 	if (late && !offer_deferred(t))
 		return;
 	if (t->state == TR_UNJOIN && (t->agent || hunt_has_more(t))) {

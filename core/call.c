@@ -479,7 +479,7 @@ static void after_transfer(struct call *c, const struct transfer *t,
 	else if (transfer_lost_customer(t))
 		call_leave(c, BY_NODE, "botHangup", false);
 	else if (o->success && !transfer_continues(t))
-		call_leave(c, BY_AGENT, NULL, false);
+		call_leave(c, transfer_ender(t), NULL, false);
 	else if (!transfer_continues(t))
 		c->end_when_idle = true;
 }

@@ -49,6 +49,9 @@ static void log_end(struct aim *a, const struct transfer_end *end,
 
 	transfer_log_attempt(t, a, end->reason, end->status, end->phrase,
 			     a->ring_ms + ring_ms);
+	/* Beside one who has answered nobody else counts. */
+	if (t->agent)
+		return;
 	hunt_failure(t, end);
 	t->aim = a;
 }
@@ -100,7 +103,9 @@ static bool describe(struct aim *a)
 	struct call *c = a->t->call;
 	struct offer *o;
 
-	a->via = !call_media_direct(c, a->trunk, NULL, a->host);
+	/* Of several who ring only one is the customer's to send to. */
+	a->via = !call_media_direct(c, a->trunk, NULL, a->host) ||
+		(a->t->sw->all && a->t->aim_count > 1 && via_possible(a->t));
 	if (a->via && !via_possible(a->t))
 		return false;
 	o = a->via ? via_offer(a->t) : offer_ref(c->remote);
@@ -183,7 +188,8 @@ static bool is_allowed(const struct aim *a, const char *contact)
 	struct uri u;
 
 	if (!a->own || uri_parse(&u, contact) || *u.headers ||
-	    uri_has_param(&u, "method") || !strcmp(contact, a->uri))
+	    uri_has_param(&u, "method") || uri_has_param(&u, "maddr") ||
+	    !strcmp(contact, a->uri))
 		return false;
 	return config_trunk_by_host(a->t->call->e->config, u.host, u.port) ==
 		a->trunk;
@@ -250,6 +256,7 @@ static void up(struct aim *a, const struct leg_event *ev,
 
 	t->aim = a;
 	t->via = a->via;
+	t->asked_customer = t->asked_agent = false;
 	transfer_log_attempt(t, a, r->reason, r->status, r->phrase,
 			     a->ring_ms + r->ring_ms);
 	offer_set(&t->offered, a->offered);

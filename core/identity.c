@@ -50,7 +50,7 @@ static bool is_trunks_host(const struct trunk *t, const char *uri)
 {
 	struct uri u;
 
-	return t && !uri_parse(&u, uri) && !strcasecmp(u.host, t->host) &&
+	return t && !uri_parse(&u, uri) && !uri_has_param(&u, "maddr") && !strcasecmp(u.host, t->host) &&
 		(u.port ? u.port : SIP_PORT) == (t->port ? t->port : SIP_PORT);
 }
 

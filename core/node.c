@@ -151,6 +151,7 @@ static int open_sip(struct node *n, struct problems *p)
 		.advertise = c->advertise,
 		.t1_ms = c->timers[TIMER_T1],
 		.t1x64_ms = c->timers[TIMER_T1X64],
+		.first_response_ms = c->timers[TIMER_FIRST_RESPONSE],
 		.session_expires_ms = c->timers[TIMER_SESSION_EXPIRES],
 		.h = &engine_signalling,
 		.arg = n->engine,

@@ -461,7 +461,8 @@ static int aim_init(struct transfer *t, struct aim *a,
 	if (uri_parse(&u, a->uri))
 		return refuse(err, "the target is not a valid SIP URI");
 	snprintf(a->host, sizeof(a->host), "%s", u.host);
-	a->own = a->trunk && (!to->uri ||
+	/* maddr sends it elsewhere, whatever the host (RFC 3261 19.1.1). */
+	a->own = a->trunk && !uri_has_param(&u, "maddr") && (!to->uri ||
 		config_trunk_by_host(config, u.host, u.port) == a->trunk);
 	switch_target_name(to, a->number, sizeof(a->number));
 	return 0;
@@ -601,6 +602,11 @@ bool transfer_started(const struct transfer *t)
 const struct transfer_outcome *transfer_outcome(const struct transfer *t)
 {
 	return &t->outcome;
+}
+
+enum ender transfer_ender(const struct transfer *t)
+{
+	return t->ender;
 }
 
 bool transfer_took_customer(const struct transfer *t)

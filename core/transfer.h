@@ -47,6 +47,9 @@ bool transfer_cancel(struct transfer *t, enum ender by);
 /** The outcome; valid from call_transfer_done() on. */
 const struct transfer_outcome *transfer_outcome(const struct transfer *t);
 
+/** Who ended it. */
+enum ender transfer_ender(const struct transfer *t);
+
 /** REFER has taken the customer: its BYE is awaited. */
 bool transfer_took_customer(const struct transfer *t);
 

@@ -118,6 +118,7 @@ struct transfer {
 	struct offer *offered;		/* what the agent was offered     */
 	struct offer *agent_sdp;	/* its answer, then its last      */
 	bool via;			/* media goes through the node    */
+	bool asked_customer, asked_agent;	/* to change its codecs   */
 	struct media_end *end;		/* the node's, towards agents     */
 	struct relay *path;		/* between that and the call's    */
 	struct leg *relay;		/* leg whose change is carried over */
@@ -192,8 +193,11 @@ bool via_possible(const struct transfer *t);
 struct offer *via_offer(struct transfer *t);
 /** For a customer whose codecs have to become the agent's; likewise. */
 struct offer *via_common(struct transfer *t);
-/** Begins to pass on, or takes new descriptions. UV_EPROTO: as media.h says. */
-int via_open(struct transfer *t);
+/**
+ * Begins to pass on, or takes new descriptions. UV_EPROTO: as media.h says, or
+ * if not `strict`: they have no audio codec in common at all.
+ */
+int via_open(struct transfer *t, bool strict);
 void via_close(struct transfer *t);
 void via_free(struct transfer *t);
 /** What a party changes during such a talk. */

@@ -13,17 +13,22 @@ bool via_possible(const struct transfer *t)
 	return media_can_relay(t->call->e->media);
 }
 
-/* What an agent is offered: the node's ports, with what the customer has. */
+/* What an agent is offered: the node's ports, with what the customer has now
+ * of what he first agreed on with us. */
 struct offer *via_offer(struct transfer *t)
 {
 	struct call *c = t->call;
+	struct offer *all, *o;
 
 	if (!t->end && media_end_open(c->e->media, &t->end)) {
 		log_line(LOG_WARN, c->id, "no ports are left for the agent's "
 			 "media");
 		return NULL;
 	}
-	return media_offer(t->end, c->first);
+	all = media_offer(t->end, c->first);
+	o = all && c->remote ? offer_common(all, c->remote) : NULL;
+	offer_unref(all);
+	return o;
 }
 
 static void sides(const struct transfer *t, struct media_side side[2])
@@ -40,13 +45,13 @@ static void sides(const struct transfer *t, struct media_side side[2])
 	};
 }
 
-int via_open(struct transfer *t)
+int via_open(struct transfer *t, bool strict)
 {
 	struct media_side side[2];
 
 	sides(t, side);
-	return t->path ? media_relay_change(t->path, side)
-		       : media_relay_open(&t->path, side);
+	return t->path ? media_relay_change(t->path, side, strict)
+		       : media_relay_open(&t->path, side, strict);
 }
 
 /*
@@ -77,79 +82,130 @@ void via_free(struct transfer *t)
 
 /* changes during the talk */
 
-/* The party of `leg` has described itself anew: `o`, and is told `answer`. */
-static void take(struct transfer *t, struct leg *leg, struct offer *o,
-		 struct offer *answer)
+/* One of the two, with what has passed between it and us. */
+struct party {
+	struct leg *leg;
+	struct media_end *end;
+	struct offer **said, **heard;
+};
+
+static struct party party_of(struct transfer *t, const struct leg *leg)
 {
 	struct call *c = t->call;
-	const bool customer = leg == c->leg;
-	struct offer **said = customer ? &c->remote : &t->agent_sdp;
-	struct offer **heard = customer ? &c->sent : &t->offered;
-	struct offer *old_said = offer_ref(*said);
-	struct offer *old_heard = offer_ref(*heard);
 
-	offer_set(said, o);
-	offer_set(heard, answer);
-	if (!via_open(t)) {
-		leg_accept(leg, answer);
-	} else {
-		/* A codec that the other does not have: all stays as it was. */
-		offer_set(said, old_said);
-		offer_set(heard, old_heard);
-		leg_refuse(leg, 488);
-	}
-	offer_unref(old_said);
-	offer_unref(old_heard);
+	if (leg == c->leg)
+		return (struct party) { c->leg, c->end, &c->remote, &c->sent };
+	return (struct party) {
+		t->agent, t->end, &t->agent_sdp, &t->offered,
+	};
 }
 
-static void offered(struct transfer *t, struct leg *leg, struct offer *o)
+static struct party other_of(struct transfer *t, const struct party *p)
 {
-	struct call *c = t->call;
-	const bool customer = leg == c->leg;
-	struct media_end *end = customer ? c->end : t->end;
-	const struct offer *other = customer ? t->agent_sdp : c->remote;
-	struct offer *answer, *common;
+	return party_of(t, p->leg == t->call->leg ? t->agent : t->call->leg);
+}
 
-	if (!o) {
-		/* Ours, and the ACK has the answer (case O4). */
-		leg_accept(leg, customer ? c->sent : t->offered);
+/*
+ * `p` has fewer codecs than before, and the other may send what it no longer
+ * has: that one is offered the rest. Until it answers, what `p` could not
+ * understand is not passed on.
+ */
+static void reduce(struct transfer *t, const struct party *p)
+{
+	const struct party other = other_of(t, p);
+	struct offer *o = offer_common(*other.heard, *p->said);
+	int rc = UV_EPROTO;
+
+	if (o && other.leg == t->call->leg)
+		rc = call_media_send(t->call, o);
+	else if (o && !t->relay_offer)
+		rc = leg_offer(other.leg, o);
+	if (!rc && other.leg == t->agent)
+		offer_set(&t->relay_offer, o);
+	if (rc)
+		log_line(LOG_WARN, t->call->id, "a party may send what the "
+			 "other does not understand: %s", uv_strerror(rc));
+	offer_unref(o);
+}
+
+static void opened(struct transfer *t, const struct party *p)
+{
+	if (!via_open(t, true))
 		return;
-	}
-	answer = media_answer(end, o);
-	common = answer && answer->port ? offer_common(answer, other)
-					: offer_ref(answer);
-	if (common)
-		take(t, leg, o, common);
+	if (via_open(t, false))
+		log_line(LOG_WARN, t->call->id, "the parties have no codec in "
+			 "common any more");
 	else
-		leg_refuse(leg, 488);
+		reduce(t, p);
+}
+
+static void offered(struct transfer *t, const struct party *p,
+		    struct offer *o)
+{
+	struct offer *answer = media_answer(p->end, o);
+	struct offer *common = answer && answer->port
+		? offer_common(answer, *other_of(t, p).said)
+		: offer_ref(answer);
+
+	if (!common) {
+		leg_refuse(p->leg, 488);
+	} else if (!leg_accept(p->leg, common)) {
+		offer_set(p->said, o);
+		offer_set(p->heard, common);
+		if (common->port)
+			opened(t, p);
+		else
+			via_open(t, false);
+	}
 	offer_unref(answer);
 	offer_unref(common);
 }
 
-static void answered(struct transfer *t, struct leg *leg, struct offer *o)
+/* Ours, as we want it: a hold of the peer's own ends with it (case O5). The
+ * answer is in the ACK. */
+static void asked(const struct party *p)
 {
-	struct offer **said = leg == t->call->leg ? &t->call->remote
-						  : &t->agent_sdp;
+	struct offer *o = offer_with_dir(*p->heard, DIR_SENDRECV);
 
-	offer_set(said, o);
-	if (via_open(t))
-		log_line(LOG_WARN, t->call->id, "the parties have no codec in "
-			 "common any more");
+	if (!leg_accept(p->leg, o))
+		offer_set(p->heard, o);
+	offer_unref(o);
+}
+
+/* Of the customer call_media_done() has noted it. */
+static void reduced(struct transfer *t, const struct party *p,
+		    const struct leg_event *ev)
+{
+	if (p->leg == t->agent && t->relay_offer && !leg_refuses(ev)) {
+		offer_set(p->heard, t->relay_offer);
+		offer_set(p->said, ev->offer);
+	}
+	if (p->leg == t->agent)
+		offer_set(&t->relay_offer, NULL);
+	via_open(t, false);
 }
 
 bool via_change(struct transfer *t, struct leg *leg,
 		const struct leg_event *ev)
 {
+	const struct party p = party_of(t, leg);
+
 	switch (ev->type) {
 	case LEG_OFFER:
-		offered(t, leg, ev->offer);
+		if (ev->offer)
+			offered(t, &p, ev->offer);
+		else
+			asked(&p);
 		return true;
 	case LEG_OFFER_ACKED:
-		if (ev->offer)
-			answered(t, leg, ev->offer);
+		if (ev->offer) {
+			offer_set(p.said, ev->offer);
+			opened(t, &p);
+		}
 		return ev->offer;
 	case LEG_OFFER_DONE:
-		return true;	/* of what was asked before the join */
+		reduced(t, &p, ev);
+		return true;
 	default:
 		return false;
 	}

@@ -51,6 +51,7 @@ struct sip {
 	bool tcp;		/**< some entry is                         */
 	struct resolver *resolver;
 	uint64_t t1x64;
+	uint64_t silence_ms;	/**< of one address, if there are others   */
 	uint32_t session_expires_s;
 
 	/* made once, since a header parsed from a string per message is dear */

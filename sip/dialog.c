@@ -396,6 +396,12 @@ void dialog_go_on(struct sip_leg *l)
 		loop_sweep(l->sip->loop, &l->task, destroy, l);
 }
 
+void dialog_go_on_soon(struct sip_leg *l)
+{
+	if ((l->want || l->refer_to) && !timer_running(&l->timer))
+		timer_start(&l->timer, 0);
+}
+
 /* ending */
 
 static void on_timer(void *arg)
@@ -404,6 +410,10 @@ static void on_timer(void *arg)
 
 	if (l->state == D_RING) {
 		invite_in_trying(l);
+		return;
+	}
+	if (l->state == D_CALL) {
+		invite_out_silent(l);
 		return;
 	}
 	if (!l->ended) {

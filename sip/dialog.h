@@ -140,6 +140,9 @@ void dialog_bye(struct sip_leg *l);
 /** Starts what had to wait; frees the leg once nothing is left of it. */
 void dialog_go_on(struct sip_leg *l);
 
+/** The same from inside a verb, where the owner must not be called. */
+void dialog_go_on_soon(struct sip_leg *l);
+
 /** Sets `r` to where the leg's next request goes. */
 void dialog_route(struct sip_leg *l, struct route *r);
 
@@ -188,6 +191,8 @@ int invite_out(struct signalling *port, const struct leg_dial *d, leg_h *h,
 	       void *arg, struct leg **legp);
 /** Sends it to `l->last`; UV_E* if that cannot be done. */
 int invite_out_start(struct sip_leg *l, const struct leg_dial *d);
+/** Its address has said nothing, and there are others. */
+void invite_out_silent(struct sip_leg *l);
 /** leg_end() of an unanswered one: CANCEL, as soon as it may be sent. */
 void invite_out_cancel(struct sip_leg *l);
 

@@ -62,6 +62,8 @@ static void progress(struct sip_leg *l, const sip_t *sip)
 
 	if (!l->heard)
 		dialog_heard(l, true);
+	if (!l->ended)
+		timer_stop(&l->timer);
 	if (!prack(l, sip))
 		return;
 	if (l->ended) {
@@ -210,6 +212,16 @@ static void rejected(struct sip_leg *l, nta_outgoing_t *orq,
 	dialog_step(l, E_GONE);
 	dialog_tell(l, &ev);
 	dialog_go_on(l);
+}
+
+/* A 200 that comes all the same is ACKed, and BYEd, without us. */
+void invite_out_silent(struct sip_leg *l)
+{
+	if (l->heard || !l->invite)
+		return;
+	done(l);
+	if (!naming_next(l))
+		naming_unreachable(l);
 }
 
 static int on_response(nta_outgoing_magic_t *magic, nta_outgoing_t *orq,

@@ -21,6 +21,8 @@ struct naming {
 
 struct hop {
 	char *host;
+	uint16_t port;
+	int by;
 	struct route route;
 	bool known;
 	struct lookup *lookup;
@@ -107,28 +109,37 @@ bool naming_next(struct sip_leg *l)
 
 	while (n && !l->ended && n->next < n->count) {
 		l->last = n->list[n->next++];
-		if (!invite_out_start(l, &n->dial))
-			return true;
+		if (invite_out_start(l, &n->dial))
+			continue;
+		/* One that says nothing is passed over (RFC 3263 4.3). */
+		if (n->next < n->count)
+			timer_start(&l->timer, l->sip->silence_ms);
+		return true;
 	}
 	return false;
 }
 
-static void on_addresses(void *arg, const struct route *list, size_t count)
+void naming_unreachable(struct sip_leg *l)
 {
 	const struct leg_event ev = {
 		.type = LEG_REJECTED, .cause = LEG_CAUSE_UNREACHABLE,
 	};
+
+	dialog_step(l, E_GONE);
+	dialog_tell(l, &ev);
+	dialog_go_on(l);
+}
+
+static void on_addresses(void *arg, const struct route *list, size_t count)
+{
 	struct sip_leg *l = arg;
 	struct naming *n = l->naming;
 
 	n->lookup = NULL;
 	for (n->count = 0; n->count < count; n->count++)
 		n->list[n->count] = list[n->count];
-	if (naming_next(l))
-		return;
-	dialog_step(l, E_GONE);
-	dialog_tell(l, &ev);
-	dialog_go_on(l);
+	if (!naming_next(l))
+		naming_unreachable(l);
 }
 
 static const char *host_of(const url_t *url, char *buf, size_t size)
@@ -187,11 +198,12 @@ static void on_hop(void *arg, const struct route *list, size_t count)
 		h->route = list[0];
 }
 
-static struct hop *hop_named(struct sip_leg *l, const char *host)
+static struct hop *hop_named(struct sip_leg *l, const char *host,
+			     uint16_t port, int by)
 {
 	struct hop *h = l->hop;
 
-	if (h && !strcasecmp(h->host, host))
+	if (h && !strcasecmp(h->host, host) && h->port == port && h->by == by)
 		return h;
 	if (!h)
 		h = l->hop = calloc(1, sizeof(*h));
@@ -200,6 +212,8 @@ static struct hop *hop_named(struct sip_leg *l, const char *host)
 	resolve_cancel(h->lookup);
 	free(h->host);
 	memset(h, 0, sizeof(*h));
+	h->port = port;
+	h->by = by;
 	h->host = strdup(host);
 	if (!h->host) {
 		free(h);
@@ -218,7 +232,7 @@ bool naming_hop(struct sip_leg *l, const url_t *hop, struct route *r)
 
 	if (by < 0 || !is_name(host) || !port_of(hop, &port))
 		return false;
-	h = hop_named(l, host);
+	h = hop_named(l, host, port, by);
 	if (!h)
 		return false;
 	/* Also if it is known: it may have moved. What is kept of the DNS's

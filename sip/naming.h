@@ -30,6 +30,9 @@ int naming_dial(struct sip_leg *l, const struct leg_dial *d, const url_t *hop,
 /** The INVITE has failed: whether one to the next address is on its way. */
 bool naming_next(struct sip_leg *l);
 
+/** There is no address, or none that can be sent to: tells LEG_REJECTED. */
+void naming_unreachable(struct sip_leg *l);
+
 /** Where the name in `hop` led: true and `r`; else it is looked up. */
 bool naming_hop(struct sip_leg *l, const url_t *hop, struct route *r);
 

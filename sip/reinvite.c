@@ -11,6 +11,7 @@
 #include <sofia-sip/su_tagarg.h>
 
 #include "core/offer.h"
+#include "naming.h"
 
 static int on_response(nta_outgoing_magic_t *magic, nta_outgoing_t *orq,
 		       sip_t const *sip);
@@ -37,14 +38,19 @@ int reinvite_offer(struct leg *leg, struct offer *offer)
 bool reinvite_withdraw(struct leg *leg)
 {
 	struct sip_leg *l = dialog_of(leg);
+	const bool behind = l->queued != NULL;
 
+	/* A refresh of the leg's own is not the owner's to take back. */
+	if (l->session.by_invite) {
+		offer_set(&l->queued, NULL);
+		return behind;
+	}
 	if (!l->want || l->invite)
 		return false;
 	offer_unref(l->want);
 	l->want = NULL;
-	/* A REFER may have waited for it. Not from inside a verb. */
-	if (l->refer_to && !l->refer)
-		timer_start(&l->timer, 0);
+	/* A REFER may have waited for it. */
+	dialog_go_on_soon(l);
 	return true;
 }
 
@@ -143,6 +149,7 @@ static void accepted(struct sip_leg *l, nta_outgoing_t *orq,
 
 	/* RFC 3261 12.2.1.2: a new Contact, never a new route. */
 	nta_leg_client_reroute(l->dialog, NULL, sip->sip_contact, 0);
+	naming_begin(l);
 	/* Also when the dialog is over: the peer repeats its 2xx until then. */
 	dialog_ack(l, orq);
 	l->invite = NULL;

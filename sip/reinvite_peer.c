@@ -10,6 +10,7 @@
 #include <sofia-sip/su_tagarg.h>
 
 #include "core/offer.h"
+#include "naming.h"
 #include "require.h"
 
 static void forget(struct sip_leg *l)
@@ -110,6 +111,7 @@ static void take(struct sip_leg *l, const sip_t *sip,
 		 struct session_headers *session)
 {
 	nta_leg_server_route(l->dialog, NULL, sip->sip_contact);
+	naming_begin(l);
 	session_timer_asked(l, sip);
 	session_timer_grant(l, session);
 }
@@ -221,7 +223,7 @@ int reinvite_accept(struct leg *leg, struct offer *offer)
 	/* UPDATE has no ACK. */
 	if (nta_incoming_method(l->peer) != sip_method_invite) {
 		forget(l);
-		dialog_go_on(l);
+		dialog_go_on_soon(l);
 	}
 	return 0;
 }
@@ -246,6 +248,6 @@ int reinvite_refuse(struct leg *leg, int status)
 			    TAG_IF(status == 500, SIPTAG_RETRY_AFTER(after)),
 			    TAG_END());
 	forget(l);
-	dialog_go_on(l);
+	dialog_go_on_soon(l);
 	return 0;
 }

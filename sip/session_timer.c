@@ -8,6 +8,7 @@
 #include "core/log.h"
 #include "core/offer.h"
 #include "dialog.h"
+#include "naming.h"
 
 /* RFC 4028 5: no proxy and no peer may ask for less. */
 #define LEAST_S 90
@@ -189,6 +190,7 @@ static void updated(struct sip_leg *l, nta_outgoing_t *orq, const sip_t *sip)
 		return;
 	if (a.status >= 200 && a.status < 300) {
 		nta_leg_client_reroute(l->dialog, NULL, sip->sip_contact, 0);
+		naming_begin(l);
 		session_timer_granted(l, sip);
 	} else if (a.status == 481 || a.status == 408 ||
 		   a.cause == LEG_CAUSE_TIMEOUT) {

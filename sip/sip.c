@@ -96,6 +96,9 @@ int sip_open(struct signalling **sp, struct loop *loop,
 	s->loop = loop;
 	s->t1x64 = o->t1x64_ms;
 	/* The header counts in whole seconds. */
+	/* Three of them are tried before an attempt is given up. */
+	s->silence_ms = (o->first_response_ms ? o->first_response_ms : 5000) /
+		3;
 	s->session_expires_s = o->session_expires_ms ?
 		(uint32_t)((o->session_expires_ms + 999) / 1000) : 1800;
 	err = o->listen_count && loop_uv(loop) ? 0 : UV_EINVAL;

@@ -26,6 +26,8 @@ struct sip_options {
 	/** Besides giving up: how long a 2xx is repeated, its ACK guarded, and
 	 *  a finished transaction of some 16 kB kept (RFC 3261 17). */
 	uint64_t t1x64_ms;
+	uint64_t first_response_ms;	/**< by which an address must have
+					     said something; 0: 5 s       */
 	uint64_t session_expires_ms;	/**< RFC 4028; 0: half an hour    */
 	const struct signalling_handlers *h;
 	void *arg;

@@ -304,9 +304,9 @@ bool media_can_relay(const struct media *m)
 }
 
 /* Numbers under which `from` may send, and what they are for `to`. False if
- * `to` could not understand all of `from`'s audio, or there is none. */
+ * `to` could understand none of `from`'s audio, or if `strict` not all of it. */
 static bool fill_map(uint8_t map[128], const struct media_side *from,
-		     const struct media_side *to)
+		     const struct media_side *to, bool strict)
 {
 	bool audio = false;
 
@@ -320,7 +320,7 @@ static bool fill_map(uint8_t map[128], const struct media_side *from,
 			continue;
 		if (there && c->pt < 128)
 			map[c->pt] = there->pt & 0x7f;
-		else if (!codec_is_auxiliary(c))
+		else if (strict && !codec_is_auxiliary(c))
 			return false;
 		audio |= there && !codec_is_auxiliary(c);
 	}
@@ -328,7 +328,7 @@ static bool fill_map(uint8_t map[128], const struct media_side *from,
 }
 
 static bool fill_side(struct relay_side *to, const struct media_side *side,
-		      const struct media_side *other)
+		      const struct media_side *other, bool strict)
 {
 	memset(to, 0, sizeof(*to));
 	to->rtp = side->end->pair.fd[0];
@@ -339,27 +339,30 @@ static bool fill_side(struct relay_side *to, const struct media_side *side,
 	to->port = side->peer->port;
 	to->hears = side->peer->port && (side->peer->dir & DIR_RECVONLY);
 	to->speaks = side->peer->port && (side->peer->dir & DIR_SENDONLY);
-	return fill_map(to->map, side, other);
+	return fill_map(to->map, side, other, strict);
 }
 
-static int fill_both(struct relay_side to[2], const struct media_side side[2])
+static int fill_both(struct relay_side to[2], const struct media_side side[2],
+		     bool strict)
 {
-	return fill_side(&to[0], &side[0], &side[1]) &&
-		fill_side(&to[1], &side[1], &side[0]) ? 0 : UV_EPROTO;
+	return fill_side(&to[0], &side[0], &side[1], strict) &&
+		fill_side(&to[1], &side[1], &side[0], strict) ? 0 : UV_EPROTO;
 }
 
-int media_relay_open(struct relay **rp, const struct media_side side[2])
+int media_relay_open(struct relay **rp, const struct media_side side[2],
+		     bool strict)
 {
 	struct relay_side to[2];
-	const int rc = fill_both(to, side);
+	const int rc = fill_both(to, side, strict);
 
 	return rc ? rc : relay_open(rp, side[0].end->m->uv, to);
 }
 
-int media_relay_change(struct relay *r, const struct media_side side[2])
+int media_relay_change(struct relay *r, const struct media_side side[2],
+		       bool strict)
 {
 	struct relay_side to[2];
-	const int rc = fill_both(to, side);
+	const int rc = fill_both(to, side, strict);
 
 	for (unsigned i = 0; i < 2 && !rc; i++)
 		relay_change(r, i, &to[i]);

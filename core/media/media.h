@@ -71,13 +71,16 @@ struct media_side {
 bool media_can_relay(const struct media *m);
 
 /**
- * Passes RTP and RTCP on between two legs. UV_EPROTO: one of them may send a
- * codec that the other has not agreed to, which this version cannot convert.
+ * Passes RTP and RTCP on between two legs. UV_EPROTO: they have no codec in
+ * common; or if `strict`, one of them may send one that the other has not
+ * agreed to, which this version cannot convert.
  */
-int media_relay_open(struct relay **rp, const struct media_side side[2]);
+int media_relay_open(struct relay **rp, const struct media_side side[2],
+		     bool strict);
 
 /** The same after a new description of either. */
-int media_relay_change(struct relay *r, const struct media_side side[2]);
+int media_relay_change(struct relay *r, const struct media_side side[2],
+		       bool strict);
 void media_relay_close(struct relay *r);	/**< NULL is allowed */
 
 #endif

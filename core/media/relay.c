@@ -16,12 +16,15 @@
 
 /* For the bursts of one peer (the kernel doubles it). */
 #define RECEIVE_BUFFER 65536
+#define IDLE_BUFFER 2048
+#define DRAIN_MAX 1024
 
 enum { RTP, RTCP, KINDS };
 
 struct peer {
 	struct relay *r;
 	struct relay_side side;
+	struct sockaddr_storage said[KINDS];	/* where it said it is    */
 	struct sockaddr_storage addr[KINDS];	/* where it is            */
 	socklen_t addr_len;
 	struct sockaddr_storage source;		/* of its signalling      */
@@ -84,6 +87,12 @@ static bool same_host(const struct sockaddr_storage *a,
 			&((const struct sockaddr_in6 *)b)->sin6_addr, 16);
 }
 
+static bool same_place(const struct sockaddr_storage *a,
+		       const struct sockaddr_storage *b)
+{
+	return same_host(a, b) && port_of(a) == port_of(b);
+}
+
 static void take_side(struct peer *p, const struct relay_side *side)
 {
 	socklen_t len;
@@ -95,6 +104,7 @@ static void take_side(struct peer *p, const struct relay_side *side)
 	p->addr[RTCP] = p->addr[RTP];
 	if (p->addr[RTP].ss_family && side->port < UINT16_MAX)
 		set_port(&p->addr[RTCP], (uint16_t)(side->port + 1));
+	memcpy(p->said, p->addr, sizeof(p->said));
 	if (!parse(&p->source, side->source, 0, &len))
 		memset(&p->source, 0, sizeof(p->source));
 }
@@ -105,11 +115,17 @@ static bool is_from(struct peer *p, int kind,
 {
 	const uint16_t port = port_of(from);
 
-	if (same_host(from, &p->addr[kind]) &&
-	    port == port_of(&p->addr[kind])) {
-		p->learnt = p->learnt || kind == RTP;
+	/* From where it said is right in any case: who was learnt before may
+	 * have been another agent who has rung at the same ports. */
+	if (same_place(from, &p->said[kind])) {
+		if (kind == RTP) {
+			p->learnt = true;
+			memcpy(p->addr, p->said, sizeof(p->addr));
+		}
 		return true;
 	}
+	if (same_place(from, &p->addr[kind]))
+		return true;
 	if (p->learnt || kind != RTP ||
 	    (!same_host(from, &p->addr[RTP]) &&
 	     !same_host(from, &p->source)))
@@ -235,29 +251,34 @@ static void on_closed(uv_handle_t *h)
 		free(p->r);
 }
 
+/* What came before is of an earlier session, and more than the buffer holds
+ * there cannot be. */
+static void drain(int fd)
+{
+	unsigned char b[PACKET_MAX];
+
+	for (int i = 0; i < DRAIN_MAX; i++)
+		if (recv(fd, b, sizeof(b), MSG_DONTWAIT) < 0)
+			return;
+}
+
+static void set_buffer(int fd, int size)
+{
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+}
+
 static int watch(struct peer *p, struct uv_loop_s *uv, int kind)
 {
 	const int fd = kind == RTP ? p->side.rtp : p->side.rtcp;
-	const int size = RECEIVE_BUFFER;
 	int err = uv_poll_init(uv, &p->poll[kind], fd);
 
 	if (err)
 		return err;
 	p->poll[kind].data = p;
 	p->r->handles++;
-	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+	set_buffer(fd, RECEIVE_BUFFER);
 	return uv_poll_start(&p->poll[kind], UV_READABLE,
 			     kind == RTP ? on_rtp : on_rtcp);
-}
-
-/* What came before is of an earlier session. */
-static void drain(int fd)
-{
-	unsigned char b[PACKET_MAX];
-
-	for (int i = 0; i < BURST; i++)
-		if (recv(fd, b, sizeof(b), MSG_DONTWAIT) < 0)
-			return;
 }
 
 int relay_open(struct relay **rp, struct uv_loop_s *uv,
@@ -325,6 +346,9 @@ void relay_close(struct relay *r)
 
 			n++;
 			uv_poll_stop(h);
+			/* Nobody reads it now: it need not keep much. */
+			set_buffer(kind == RTP ? r->peer[i].side.rtp
+				   : r->peer[i].side.rtcp, IDLE_BUFFER);
 			uv_close((uv_handle_t *)h, on_closed);
 		}
 	}

@@ -221,7 +221,10 @@ static void T9_the_port_is_learnt_once(void **state)
 	assert_int_equal(got(first.fd, b, sizeof(b)), (int)n);
 	send_to(second.fd, &near[0][0], b, n);
 	nothing_at(far[1][0].fd);
+	/* the place the peer described itself is never the stranger */
 	send_to(far[0][0].fd, &near[0][0], b, n);
+	assert_int_equal(got(far[1][0].fd, b, sizeof(b)), (int)n);
+	send_to(first.fd, &near[0][0], b, n);
 	nothing_at(far[1][0].fd);
 	assert_int_equal(counts().strange, 2);
 	close(first.fd);
