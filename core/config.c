@@ -112,6 +112,7 @@ void config_free(struct config *c)
 	free_strings(c->codecs, c->codec_count);
 	free_strings(c->control, c->control_count);
 	free(c->default_bot);
+	free(c->store_file);
 	free(c->cdr_file);
 	free((char *)c->log.file);
 	free(c->file);

@@ -111,6 +111,7 @@ struct config {
 	struct bot_limits limits;
 	char **control;		/**< paths of Unix sockets                   */
 	size_t control_count;
+	char *store_file;	/**< NULL: in memory                         */
 	char *cdr_file;		/**< NULL: none                              */
 	struct log_options log;	/**< log.file owned                          */
 };

@@ -370,6 +370,18 @@ static void fill_control(struct fill *f, json_t *control)
 	json_decref(list);
 }
 
+/* A file that may be "" for none. */
+static char *fill_file(struct fill *f, json_t *table, const char *row)
+{
+	char *file = fill_string(f, table, row);
+
+	if (file && !*file) {
+		free(file);
+		file = NULL;
+	}
+	return file;
+}
+
 static void fill_files(struct fill *f, json_t *cdr, json_t *log)
 {
 	static const char *const levels[] = {
@@ -378,11 +390,7 @@ static void fill_files(struct fill *f, json_t *cdr, json_t *log)
 	static const char *const formats[] = { "text", "json", NULL };
 	struct config *c = f->c;
 
-	c->cdr_file = fill_string(f, cdr, "cdr.file");
-	if (c->cdr_file && !*c->cdr_file) {
-		free(c->cdr_file);
-		c->cdr_file = NULL;
-	}
+	c->cdr_file = fill_file(f, cdr, "cdr.file");
 	c->log.level = (enum log_level)fill_word(f, log, "log.level", levels);
 	c->log.json = fill_word(f, log, "log.format", formats) == 1;
 	c->log.file = fill_string(f, log, "log.file");
@@ -423,6 +431,8 @@ bool config_fill(struct config *c, const struct config_check *ck,
 	fill_timers(&f, json_object_get(tree, "timers"));
 	fill_limits(&f, json_object_get(tree, "limits"));
 	fill_control(&f, json_object_get(tree, "control"));
+	c->store_file = fill_file(&f, json_object_get(tree, "store"),
+				  "store.file");
 	fill_files(&f, json_object_get(tree, "cdr"),
 		   json_object_get(tree, "log"));
 	return !f.no_memory;

@@ -21,18 +21,21 @@
 #include "engine.h"
 #include "event.h"
 #include "log.h"
+#include "lua/scripting.h"
 #include "media/media.h"
 #include "node_i.h"
 #include "node_setup.h"
 #include "problem.h"
+#include "reach.h"
 #include "sink.h"
 #include "sip/sip.h"
+#include "store/store.h"
 
 #define POLL_MS 20		/* how often a draining node looks around */
 #define STOP_MS 1000		/* for bots to hear of the end           */
 #define SETTLE_MS 2000		/* for the far ends to confirm BYE       */
 #define CDR_RING (1u << 20)	/* bytes; some 1,500 calls               */
-#define FLUSH_MS 2000		/* for the CDR's last lines              */
+#define FLUSH_MS 2000		/* for the CDR's and the store's last   */
 
 /* Short, random, and readable over a telephone: base32 of 40 bits. */
 static int make_boot(char *boot, size_t size)
@@ -106,6 +109,43 @@ static int open_media(struct node *n, struct problems *p)
 		setup_problem(n->setup, p, "media.address", "%s: %s",
 			      c->media_address, uv_strerror(err));
 	return err;
+}
+
+static int open_store(struct node *n, struct problems *p)
+{
+	const struct config *c = n->config;
+	char *path = NULL;
+	char text[256];
+	int err;
+
+	if (c->store_file) {
+		path = config_path(c, c->store_file);
+		if (!path)
+			return UV_ENOMEM;
+	}
+	err = store_open(&n->store, &(struct store_options){
+		.loop = n->loop, .path = path,
+		.read_ms = c->timers[TIMER_CLIENT],
+		.client_bytes = c->limits.session_bytes,
+	}, text, sizeof(text));
+	if (err)
+		setup_problem(n->setup, p, "store.file", "%s: %s",
+			      path ? path : "in memory", text);
+	free(path);
+	return err;
+}
+
+/* What bots reach outside their calls. */
+static void give_reach(struct node *n)
+{
+	const uint64_t *timers = n->config->timers;
+
+	lua_scripting_reach(n->bots.scripting, &(struct reach){
+		.store = n->store,
+		.client_ms = timers[TIMER_CLIENT],
+		.http_ms = timers[TIMER_HTTP],
+		.request_ms = timers[TIMER_REQUEST],
+	});
 }
 
 static struct bot *find_bot(void *arg, const char *name)
@@ -314,6 +354,10 @@ int node_open(struct node **np, const struct node_options *o,
 	if (!err)
 		err = open_cdr(n, p);
 	if (!err)
+		err = open_store(n, p);
+	if (!err)
+		give_reach(n);
+	if (!err)
 		err = open_media(n, p);
 	if (!err)
 		err = open_engine(n);
@@ -344,6 +388,7 @@ void node_close(struct node *n)
 	if (n->signalling)
 		sip_close(n->signalling, SETTLE_MS);
 	bots_close(&n->bots);
+	store_close(n->store, FLUSH_MS);
 	if (n->media)
 		media_close(n->media);
 	if (n->cdr)

@@ -35,6 +35,7 @@ struct node {
 	struct loop *loop;
 	struct event_bus *bus;
 	struct bots bots;
+	struct store *store;
 	struct sink *cdr;
 	struct media *media;
 	struct engine *engine;

@@ -11,6 +11,7 @@
 #include "event.h"
 #include "log.h"
 #include "sink.h"
+#include "store/store.h"
 #include "sip/sip.h"
 
 static json_t *listens(const struct node *n)
@@ -86,6 +87,18 @@ static json_t *sip_stats(const struct node *n)
 		"connections_refused", (json_int_t)c.connections_refused);
 }
 
+static json_t *kept_stats(const struct node *n)
+{
+	struct store_stats s;
+
+	store_stats(n->store, &s);
+	return json_pack("{s:I, s:I, s:I, s:I, s:b}",
+		"callers", (json_int_t)s.callers,
+		"unsaved", (json_int_t)s.unsaved,
+		"lost", (json_int_t)s.lost,
+		"unread", (json_int_t)s.unread, "failing", (int)s.failing);
+}
+
 /* Beside the engine's gauges and counters, and control's. */
 json_t *node_stats(void *arg)
 {
@@ -94,10 +107,11 @@ json_t *node_stats(void *arg)
 	json_t *stats;
 
 	uv_resident_set_memory(&rss);
-	stats = json_pack("{s:I, s:I, s:I, s:o, s:o}",
+	stats = json_pack("{s:I, s:I, s:I, s:o, s:o, s:o}",
 		"uptime", (json_int_t)(loop_wall(n->loop) - n->started),
 		"rss", (json_int_t)rss, "log_lost", (json_int_t)log_lost(),
-		"sip", sip_stats(n), "bots", bot_stats(n));
+		"sip", sip_stats(n), "bots", bot_stats(n),
+		"store", kept_stats(n));
 	if (stats && n->cdr && sink_error(n->cdr))
 		json_object_set_new(stats, "cdr_error",
 			json_string(uv_strerror(sink_error(n->cdr))));

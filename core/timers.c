@@ -41,6 +41,13 @@ const struct timer_row timer_table[TIMERS] = {
 		"session timer asked for on every leg (RFC 4028)" },
 	[TIMER_DRAIN] = { "drain", MINUTES(10), true,
 		"live calls after the first SIGTERM" },
+	[TIMER_CLIENT] = { "client", SECONDS(1), true,
+		"reading call.client; then the call goes on with an empty "
+		"one" },
+	[TIMER_HTTP] = { "http", SECONDS(5), true,
+		"call:http when it names no timeout" },
+	[TIMER_REQUEST] = { "request", SECONDS(5), true,
+		"call:request when it names no timeout" },
 };
 
 int timer_find(const char *name)

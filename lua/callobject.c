@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "callobject.h"
-#include "client.h"
 #include "meter.h"
 #include "plain.h"
 #include "program.h"
@@ -146,14 +145,17 @@ static void session(lua_State *L, struct run *run)
 static void client(lua_State *L, struct run *run)
 {
 	struct session_lua *s = run->s;
-	struct bot *bot = s->shard->bot;
 
 	if (lua_getiuservalue(L, 1, CV_CLIENT) != LUA_TNIL)
 		return;
 	lua_pop(L, 1);
 	if (!run->client) {
+		if (*s->call->from && !s->kept.client)
+			luaL_error(L, "no source of the bot names "
+				   "call.client: it was not read");
+		/* A copy: what a handler has read does not change under it. */
 		run->client = *s->call->from ?
-			client_get(bot->sc->clients, bot->name, s->call->from)
+			json_copy((json_t *)client_data(&s->kept))
 			: json_incref(s->client);
 		if (!run->client)
 			run->client = json_object();
@@ -288,8 +290,7 @@ static void save_client(lua_State *L, struct run *run)
 		luaL_error(L, "%s", err);
 	}
 	if (*s->call->from) {
-		client_merge(bot->sc->clients, bot->name, s->call->from,
-			     run->client, now);
+		client_write(&s->kept, run->client, now);
 		json_decref(run->client);
 		run->client = now;
 	} else {

@@ -13,13 +13,13 @@
 #include <uv.h>
 
 #include "core/log.h"
-#include "client.h"
+#include "core/store/store.h"
+#include "core/timers.h"
 #include "scripting.h"
 #include "session.h"
 #include "shard.h"
 
 #define SOURCE_MAX (4 * 1024 * 1024)
-#define CLIENTS_MAX 10000
 #define COLLECT_EVERY 1000	/* ms between forced collections */
 #define GARBAGE_MAX (64 * 1024)	/* kept by a shard without sessions */
 
@@ -167,6 +167,16 @@ static void bot_free(struct bot *bot)
 	free(bot);
 }
 
+/* Reading what is kept of a caller costs each call something, which one whose
+ * bot never asks need not pay. */
+static bool names_client(const struct bot *bot)
+{
+	for (const struct source *s = bot->sources; s; s = s->next)
+		if (strstr(s->text, "client"))
+			return true;
+	return false;
+}
+
 static struct bot *op_load(struct scripting *base, const char *name,
 			   const char *path, struct problems *p)
 {
@@ -192,6 +202,7 @@ static struct bot *op_load(struct scripting *base, const char *name,
 	bot->shards = shard_open(bot, p);
 	if (!bot->shards)
 		goto fail;
+	bot->uses_client = names_client(bot);
 	bot->next = sc->bots;
 	sc->bots = bot;
 	return bot;
@@ -236,12 +247,32 @@ static bool is_full(struct bot *bot)
 	return bot->bytes >= bot->limits.bot_memory;
 }
 
+/* Where nobody gave a store it is in memory, and ends with the bots. */
+static int own_store(struct lua_scripting *sc)
+{
+	char err[128];
+	int rc;
+
+	if (sc->reach.store)
+		return 0;
+	rc = store_open(&sc->own, &(struct store_options){
+		.loop = sc->loop, .read_ms = sc->reach.client_ms,
+		.client_bytes = sc->limits.session_bytes,
+	}, err, sizeof(err));
+	if (rc)
+		log_error("call.client: %s", err);
+	sc->reach.store = sc->own;
+	return rc;
+}
+
 static int op_open(struct bot *bot, const struct bot_call *call,
 		   const struct session_handlers *h, void *arg,
 		   struct session **sp)
 {
 	struct shard *sh = is_full(bot) ? NULL : room(bot);
 
+	if (sh && bot->uses_client && *call->from && own_store(bot->sc))
+		return UV_ENOMEM;
 	return sh ? session_open(sh, call, h, arg, sp) : UV_ENOMEM;
 }
 
@@ -292,7 +323,7 @@ static void op_close(struct scripting *base)
 
 	while (sc->bots)
 		op_unload(sc->bots);
-	client_store_free(sc->clients);
+	store_close(sc->own, 0);
 	free(sc);
 }
 
@@ -314,10 +345,15 @@ struct scripting *lua_scripting_open(struct loop *loop,
 	sc->base.ops = &ops;
 	sc->loop = loop;
 	sc->limits = *limits;
-	sc->clients = client_store_new(CLIENTS_MAX);
-	if (!sc->clients) {
-		free(sc);
-		return NULL;
-	}
+	sc->reach.client_ms = timer_table[TIMER_CLIENT].ms;
+	sc->reach.http_ms = timer_table[TIMER_HTTP].ms;
+	sc->reach.request_ms = timer_table[TIMER_REQUEST].ms;
 	return &sc->base;
+}
+
+void lua_scripting_reach(struct scripting *base, const struct reach *r)
+{
+	struct lua_scripting *sc = (struct lua_scripting *)base;
+
+	sc->reach = *r;
 }

@@ -10,10 +10,16 @@
 
 struct loop;
 struct config_lines;
+struct reach;
 
 /** The scripting side on `loop`'s clock; NULL: no memory. */
 struct scripting *lua_scripting_open(struct loop *loop,
 				     const struct bot_limits *limits);
+
+/** What its bots reach outside their calls; copied, what it points to is
+ * borrowed. Before the first session; without it call.client is kept in memory
+ * and the rest is refused. */
+void lua_scripting_reach(struct scripting *sc, const struct reach *r);
 
 /**
  * Runs a config file in its sandbox and returns the table it returned as a

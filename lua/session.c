@@ -571,6 +571,9 @@ static void work(void *arg)
 		close_now(s);
 		return;
 	}
+	/* Before the first handler: its caller's data, or timer client. */
+	if (!client_is_ready(&s->kept))
+		return;
 	if (run && run->wait == WAIT_SAY && (run->abandon || s->gone)) {
 		run_abandon(run);
 	} else if ((run ? run->ready : s->head != NULL) && !in_time(s)) {
@@ -591,6 +594,11 @@ static void work(void *arg)
 
 /* ---- beginning and end ---- */
 
+static void on_client(void *arg)
+{
+	session_wake(arg);
+}
+
 int session_open(struct shard *sh, const struct bot_call *call,
 		 const struct session_handlers *h, void *arg,
 		 struct session **sp)
@@ -606,6 +614,13 @@ int session_open(struct shard *sh, const struct bot_call *call,
 	s->arg = arg;
 	s->context = sh->program->root;
 	s->data = LUA_NOREF;
+	s->kept = (struct client_use){ .ready = on_client, .arg = s };
+	if (sh->bot->uses_client && *call->from &&
+	    client_open(sh->bot->sc->reach.store, sh->bot->name, call->from,
+			&s->kept)) {
+		free(s);
+		return UV_ENOMEM;
+	}
 	timer_init(&s->pace, sh->bot->sc->loop, on_pace, s);
 	s->next = sh->sessions;
 	if (s->next)
@@ -639,6 +654,7 @@ void session_free(struct session_lua *s)
 	sh->bot->sessions--;
 	while ((in = pop(s)))
 		input_free(in);
+	client_close(&s->kept);
 	json_decref(s->client);
 	json_decref(s->details);
 	free(s->randoms);

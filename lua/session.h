@@ -15,6 +15,7 @@
 
 #include "core/bot.h"
 #include "core/loop.h"
+#include "core/store/store.h"
 #include "meter.h"
 #include "shard.h"
 
@@ -86,6 +87,7 @@ struct session_lua {
 	struct run *run;
 	uint64_t tickets;
 	int data;			/**< registry: call.session      */
+	struct client_use kept;		/**< of a caller with a number   */
 	json_t *client;			/**< of an anonymous caller      */
 	struct random_memory *randoms;
 	unsigned random_count;

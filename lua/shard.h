@@ -13,9 +13,9 @@
 #include <stdint.h>
 
 #include "core/bot.h"
+#include "core/reach.h"
 #include "stack_guard.h"
 
-struct client_store;
 struct loading;
 struct loop;
 struct meter;
@@ -78,13 +78,15 @@ struct bot {
 	size_t bytes;
 	uint64_t collected;	/**< when a full collection was last forced */
 	uint64_t serial;	/**< of the last run                     */
+	bool uses_client;	/**< its sources name call.client        */
 };
 
 struct lua_scripting {
 	struct scripting base;
 	struct loop *loop;
 	struct bot_limits limits;
-	struct client_store *clients;
+	struct reach reach;
+	struct store *own;		/**< in memory, where none was given  */
 	struct bot *bots;
 	uint64_t heavy_until;	/**< no other heavy session before then   */
 };

@@ -21,6 +21,8 @@ LIBRARIES = {
     "c-ares": (re.compile(r"^ares(_\w+)?\.h$"), "sip"),
     "Lua": (re.compile(r"^(lua5\.\d/)?(lua|lauxlib|lualib|luaconf)\.h(pp)?$"),
             "lua"),
+    "SQLite": (re.compile(r"^sqlite3(ext)?\.h$"), "core/store"),
+    "libcurl": (re.compile(r"^curl/"), "core/fetch"),
     "msgpack": (re.compile(r"^msgpack(\.h|\.hpp|/)"), "core/control"),
 }
 
@@ -105,6 +107,8 @@ VIOLATIONS = [
     ("core/call.c", "#include <lua.h>", "Lua belongs"),
     ("core/call.c", "#include <ares.h>", "c-ares belongs"),
     ("core/call.c", "#include <msgpack.h>", "msgpack belongs"),
+    ("lua/client.c", "#include <sqlite3.h>", "SQLite belongs"),
+    ("lua/http.c", "#include <curl/curl.h>", "libcurl belongs"),
     ("core/main.c", "#include <lua5.4/lua.h>", "Lua belongs"),
     ("core/call.c", '#include "sip/sip.h"', "core knows neither"),
     ("core/call.c", '#include "lua/scripting.h"', "core knows neither"),

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lua/client.h"
 #include "lua/session.h"
 
 static const char plain[] =
@@ -131,32 +130,6 @@ static void unfit_data_is_dropped(void **state)
 	expect_part(&c, "log {\"good\":[1],\"n\":2}");
 	hang(&c);
 	desk_close(&d);
-}
-
-static void clients_are_bounded(void **state)
-{
-	struct client_store *st = client_store_new(10);
-	json_t *none = json_object(), *one = json_pack("{s:i}", "k", 1), *got;
-	char number[16];
-
-	(void)state;
-	for (int i = 0; i < 100; i++) {
-		snprintf(number, sizeof(number), "%d", i);
-		client_merge(st, "bot", number, none, one);
-		got = client_get(st, "bot", "0");	/* is used all along */
-		assert_non_null(got);
-		json_decref(got);
-	}
-	assert_null(client_get(st, "bot", "50"));
-	assert_null(client_get(st, "other", "99"));
-	got = client_get(st, "bot", "99");
-	assert_true(json_equal(got, one));
-	json_decref(got);
-	client_merge(st, "bot", "99", one, none);
-	assert_null(client_get(st, "bot", "99"));
-	json_decref(none);
-	json_decref(one);
-	client_store_free(st);
 }
 
 static void idle_and_drained(void **state)
@@ -358,7 +331,6 @@ int main(void)
 		cmocka_unit_test(shards),
 		cmocka_unit_test(client_is_kept),
 		cmocka_unit_test(unfit_data_is_dropped),
-		cmocka_unit_test(clients_are_bounded),
 		cmocka_unit_test(idle_and_drained),
 		cmocka_unit_test(endless_speech),
 		cmocka_unit_test(endless_reactions),

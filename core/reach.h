@@ -1,0 +1,38 @@
+/**
+ * @file reach.h  What a bot reaches outside its call
+ *
+ * Given to the scripting side by the composition root. What is missing (NULL)
+ * is refused there when a bot first asks for it.
+ *
+ * An errand is something asked of the world outside. Who has asked hears of it
+ * once, on the loop and never from within the asking; or has taken it back
+ * before. Each has a deadline of its own.
+ */
+#ifndef TANDEM_REACH_H
+#define TANDEM_REACH_H
+
+#include <jansson.h>
+#include <stdint.h>
+
+struct fetcher;
+struct services;
+struct store;
+
+/** `result` is borrowed, or NULL with one word why in `reason`. */
+typedef void (errand_h)(const json_t *result, const char *reason, void *arg);
+
+struct errand {
+	/** Takes it back: nothing is heard of it any more. */
+	void (*cancel)(struct errand *e);
+};
+
+struct reach {
+	struct store *store;		/**< NULL: in memory, for the bots alone */
+	struct fetcher *fetcher;	/**< call:http                       */
+	struct services *services;	/**< call:request                    */
+	uint64_t client_ms;		/**< timer `client`                  */
+	uint64_t http_ms;		/**< timer `http`                    */
+	uint64_t request_ms;		/**< timer `request`                 */
+};
+
+#endif
