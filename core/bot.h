@@ -98,6 +98,9 @@ struct session_ops {
 	void (*gone)(struct session *s, const char *last);
 	/** Ends the session now, in any state; no handler is called again. */
 	void (*close)(struct session *s);
+	/** What it keeps, for tests and `tandem chat`: {session =, client =}.
+	 *  New reference, or NULL. The function may be NULL. */
+	json_t *(*inspect)(struct session *s);
 };
 
 struct session {

@@ -34,6 +34,15 @@ int log_level_parse(const char *name, enum log_level *level);
 /** Lines lost since the start, because the reader had stopped. */
 uint64_t log_lost(void);
 
+typedef void (log_divert_h)(enum log_level level, const char *call,
+			    const char *text, void *arg);
+
+/**
+ * Gives every line to `h` instead, without its time and level; NULL: no more.
+ * Only for programs with a single thread that logs.
+ */
+void log_divert(log_divert_h *h, void *arg);
+
 /** Writes a line; `call` is a call's id or NULL. Safe from every thread. */
 void log_line(enum log_level level, const char *call, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));

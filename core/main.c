@@ -21,6 +21,8 @@ static const char help[] =
 "       tandem ctl [-s SOCKET] METHOD [JSON]\n"
 "                                     one request to a running node\n"
 "       tandem ctl [-s SOCKET] events follow its event stream\n"
+"       tandem test [--filter TEXT] [--hostile [--seeds N]] PATH...\n"
+"                                     run tests of bots (NAME_test.lua)\n"
 "       tandem timers                 every named timer and its default\n"
 "       tandem --version | --help\n"
 "\n"
@@ -130,7 +132,7 @@ static const struct command {
 	{ "ctl", control_client },
 	{ "help", print_help },
 	{ "route", NULL },
-	{ "test", NULL },
+	{ "test", cmd_test },
 	{ "timers", timers },
 };
 

@@ -45,7 +45,7 @@ static void take(lua_State *L, uint64_t n, int level)
 	if (sb->left < 0 || n > (uint64_t)sb->left) {
 		sb->left = -1;
 		luaL_where(L, level);
-		lua_pushliteral(L, "the config runs too long");
+		lua_pushfstring(L, "the %s runs too long", sb->what);
 		lua_concat(L, 2);
 		lua_error(L);
 	}
@@ -67,6 +67,7 @@ int config_sandbox_open(struct config_sandbox *sb)
 {
 	memset(sb, 0, sizeof(*sb));
 	sb->left = INSTRUCTIONS;
+	sb->what = "config";
 	sb->L = lua_newstate(alloc, sb);
 	if (!sb->L)
 		return UV_ENOMEM;

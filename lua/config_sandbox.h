@@ -16,6 +16,7 @@ struct config_sandbox {
 	lua_State *L;
 	int64_t left;		/**< instructions                            */
 	size_t bytes;		/**< allocated now                           */
+	const char *what;	/**< runs in it: "config"                    */
 };
 
 /** 0 or UV_ENOMEM; with its hook and allocator set, nothing in it yet. */

@@ -12,6 +12,7 @@
 #include <uv.h>
 
 #include "core/log.h"
+#include "inspect.h"
 #include "program.h"
 #include "reply.h"
 #include "session.h"
@@ -303,6 +304,7 @@ const struct session_ops session_lua_ops = {
 	.said = op_said,
 	.gone = op_gone,
 	.close = op_close,
+	.inspect = session_inspect,
 };
 
 /* ---- errors ---- */

@@ -1,19 +1,9 @@
-#include "sim.h"
+#include "sim_i.h"
 
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uv.h>
-
-struct sim {
-	struct signalling s;
-	struct loop *loop;
-	struct sim_leg *legs;		/* newest first, ended ones gone */
-	int next_id;
-	int fail;
-	int last_reason;
-};
 
 static struct sim_leg *of(struct leg *leg)
 {
@@ -58,7 +48,7 @@ static struct offer *say(struct sim_leg *l, uint16_t port, enum media_dir dir)
 	return o;
 }
 
-static struct offer *sdp_of(struct sim_leg *l, enum media_dir dir)
+struct offer *sim_sdp(struct sim_leg *l, enum media_dir dir)
 {
 	return say(l, (uint16_t)(10000 + 2 * l->id), dir);
 }
@@ -93,12 +83,19 @@ static void tell(struct sim_leg *l, const struct leg_event *ev)
 	l->leg.h(&l->leg, &copy, l->leg.arg);
 }
 
+static int watched(struct sim_leg *l, enum sim_verb verb)
+{
+	if (l->sim->watch)
+		l->sim->watch(l, verb, l->sim->watch_arg);
+	return 0;
+}
+
 /* verbs */
 
 static int v_ring(struct leg *leg, int status)
 {
 	of(leg)->rung = status;
-	return 0;
+	return watched(of(leg), SIM_DID_RING);
 }
 
 static int v_answer(struct leg *leg, struct offer *offer)
@@ -109,7 +106,7 @@ static int v_answer(struct leg *leg, struct offer *offer)
 		return UV_EINVAL;
 	l->state = SIM_ANSWERED;
 	keep(l, offer);
-	return 0;
+	return watched(l, SIM_DID_ANSWER);
 }
 
 static int v_reject(struct leg *leg, int status, const char *phrase,
@@ -123,7 +120,7 @@ static int v_reject(struct leg *leg, int status, const char *phrase,
 		return UV_EINVAL;
 	l->rejected = status;
 	l->state = SIM_OVER;
-	return 0;
+	return watched(l, SIM_DID_REJECT);
 }
 
 static int v_offer(struct leg *leg, struct offer *offer)
@@ -136,7 +133,7 @@ static int v_offer(struct leg *leg, struct offer *offer)
 		return UV_ENOTCONN;
 	l->offering = true;
 	keep(l, offer);
-	return 0;
+	return watched(l, SIM_DID_OFFER);
 }
 
 static int v_accept(struct leg *leg, struct offer *offer)
@@ -147,14 +144,14 @@ static int v_accept(struct leg *leg, struct offer *offer)
 	l->answer_due = l->asking;
 	l->asking = false;
 	keep(l, offer);
-	return 0;
+	return watched(l, SIM_DID_ACCEPT);
 }
 
 static int v_refuse(struct leg *leg, int status)
 {
 	of(leg)->offered = of(leg)->asking = false;
 	of(leg)->refused = status;
-	return 0;
+	return watched(of(leg), SIM_DID_REFUSE);
 }
 
 static char *join_headers(const struct header *h, unsigned n)
@@ -186,7 +183,7 @@ static int v_refer(struct leg *leg, const struct leg_refer *r)
 	snprintf(l->uri, sizeof(l->uri), "%s", r->uri);
 	free(l->headers);
 	l->headers = join_headers(r->headers, r->header_count);
-	return 0;
+	return watched(l, SIM_DID_REFER);
 }
 
 static bool v_withdraw_offer(struct leg *leg)
@@ -220,6 +217,7 @@ static void v_end(struct leg *leg, const struct leg_reason *reason)
 	l->sim->last_reason = reason ? reason->cause : 0;
 	if (l->ended)
 		abort();	/* the rule of leg.h: exactly once */
+	watched(l, SIM_DID_END);
 	l->ended = true;
 	while (*p != l)
 		p = &(*p)->next;
@@ -256,7 +254,7 @@ static int v_request(struct leg *leg, const struct leg_message *m)
 	l->request_id = m->id;
 	snprintf(l->request, sizeof(l->request), "%s %s %.*s", m->method,
 		 m->mime ? m->mime : "-", (int)m->len, m->text ? m->text : "");
-	return 0;
+	return watched(l, SIM_DID_REQUEST);
 }
 
 static int v_reply(struct leg *leg, unsigned id, int status)
@@ -279,7 +277,7 @@ static const struct leg_ops ops = {
 	.reply = v_reply,
 };
 
-static struct sim_leg *add(struct sim *s, bool inbound)
+struct sim_leg *sim_add(struct sim *s, bool inbound)
 {
 	struct sim_leg *l = calloc(1, sizeof(*l));
 
@@ -303,7 +301,7 @@ static int s_dial(struct signalling *sg, const struct leg_dial *d, leg_h *h,
 
 	if (s->fail)
 		return s->fail;
-	l = add(s, false);
+	l = sim_add(s, false);
 	snprintf(l->uri, sizeof(l->uri), "%s", d->uri);
 	snprintf(l->from, sizeof(l->from), "%s", d->from_user);
 	snprintf(l->asserted, sizeof(l->asserted), "%s",
@@ -316,7 +314,7 @@ static int s_dial(struct signalling *sg, const struct leg_dial *d, leg_h *h,
 	keep(l, d->offer);
 	leg_listen(&l->leg, h, arg);
 	*legp = &l->leg;
-	return 0;
+	return watched(l, SIM_DID_DIAL);
 }
 
 static void s_count(struct signalling *sg, size_t *legs, size_t *transactions)
@@ -401,30 +399,6 @@ struct sim_leg *sim_dialled(struct sim *s, unsigned n)
 	return found;
 }
 
-struct sim_leg *sim_invite(struct sim *s, const char *from, const char *to,
-			   const char *source, int *status)
-{
-	struct sockaddr_in sin;
-	struct leg_invite inv = {
-		.call_id = "sim-call", .request_user = to, .to_user = to,
-		.from_user = from, .from_display = "",
-		.from_uri = "sip:customer@127.0.0.1",
-		.source = (const struct sockaddr *)&sin, .max_forwards = 70,
-	};
-	struct sim_leg *l = add(s, true);
-	int retry_after = 0;
-
-	uv_ip4_addr(source, 5060, &sin);
-	inv.offer = sdp_of(l, DIR_SENDRECV);
-	*status = s->s.h->admit(s->s.arg, &inv, &retry_after);
-	if (*status)
-		leg_end(&l->leg, NULL);
-	else
-		s->s.h->invite(s->s.arg, &l->leg, &inv);
-	offer_unref(inv.offer);
-	return *status ? NULL : l;
-}
-
 /* what peers do */
 
 void sim_ack(struct sim_leg *l)
@@ -449,7 +423,7 @@ void sim_answer(struct sim_leg *l)
 	if (l->state != SIM_CALLING)
 		return;
 	l->state = SIM_UP;
-	o = sdp_of(l, answer_dir(l));
+	o = sim_sdp(l, answer_dir(l));
 	tell(l, &(struct leg_event) {
 		.type = LEG_ANSWERED, .status = 200, .offer = o });
 	offer_unref(o);
@@ -525,7 +499,7 @@ static void offer_done(struct sim_leg *l, int status, struct offer *o)
 void sim_offer_done(struct sim_leg *l, int status)
 {
 	offer_done(l, status, status >= 200 && status < 300
-		   ? sdp_of(l, answer_dir(l)) : NULL);
+		   ? sim_sdp(l, answer_dir(l)) : NULL);
 }
 
 void sim_offer_differs(struct sim_leg *l)
@@ -535,7 +509,7 @@ void sim_offer_differs(struct sim_leg *l)
 
 void sim_offer_holds(struct sim_leg *l)
 {
-	offer_done(l, 200, sdp_of(l, DIR_SENDONLY));
+	offer_done(l, 200, sim_sdp(l, DIR_SENDONLY));
 }
 
 void sim_reinvite(struct sim_leg *l, enum media_dir dir)
@@ -546,7 +520,7 @@ void sim_reinvite(struct sim_leg *l, enum media_dir dir)
 	if (l->state != SIM_UP || l->offered || l->offering || l->answer_due)
 		return;
 	l->offered = true;
-	o = sdp_of(l, dir);
+	o = sim_sdp(l, dir);
 	tell(l, &(struct leg_event) { .type = LEG_OFFER, .offer = o });
 	offer_unref(o);
 }
@@ -568,7 +542,7 @@ void sim_offer_ack(struct sim_leg *l, enum sim_answer answer)
 	l->answer_due = false;
 	o = answer == SIM_NO_ANSWER ? NULL :
 		answer == SIM_OTHER_PORT ? elsewhere(l, answer_dir(l))
-					 : sdp_of(l, answer_dir(l));
+					 : sim_sdp(l, answer_dir(l));
 	tell(l, &(struct leg_event) { .type = LEG_OFFER_ACKED, .offer = o });
 	offer_unref(o);
 }
@@ -668,7 +642,7 @@ void sim_refreshed(struct sim_leg *l, int status, enum sim_answer answer)
 	if (answer == SIM_NO_ANSWER)
 		return;		/* by UPDATE: nobody is told */
 	o = answer == SIM_OTHER_PORT ? elsewhere(l, answer_dir(l))
-				     : sdp_of(l, answer_dir(l));
+				     : sim_sdp(l, answer_dir(l));
 	tell(l, &(struct leg_event) { .type = LEG_OFFER_ACKED, .offer = o });
 	offer_unref(o);
 }

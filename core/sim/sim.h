@@ -64,7 +64,22 @@ struct sim_leg {
 	char request[128];	/**< "METHOD mime text" of it            */
 };
 
+/** What the engine asked of a leg. */
+enum sim_verb {
+	SIM_DID_DIAL, SIM_DID_RING, SIM_DID_ANSWER, SIM_DID_REJECT,
+	SIM_DID_OFFER, SIM_DID_ACCEPT, SIM_DID_REFUSE, SIM_DID_REFER,
+	SIM_DID_REQUEST, SIM_DID_END,
+};
+
+typedef void (sim_watch_h)(struct sim_leg *l, enum sim_verb verb, void *arg);
+
 struct sim *sim_new(struct loop *loop);
+
+/**
+ * Tells `h` of each verb, from inside it: it may look at the leg, and plan
+ * for later what its peer does then, but do nothing of that at once.
+ */
+void sim_watch(struct sim *s, sim_watch_h *h, void *arg);
 
 /** Every leg must have been ended. */
 void sim_free(struct sim *s);
@@ -95,6 +110,10 @@ int sim_last_reason(const struct sim *s);
  */
 struct sim_leg *sim_invite(struct sim *s, const char *from, const char *to,
 			   const char *source, int *status);
+
+/** The same with an INVITE of the caller's own making, but for its SDP. */
+struct sim_leg *sim_invite_as(struct sim *s, struct leg_invite *inv,
+			      const char *source, int *status);
 
 /* What peers do; each is ignored where the leg cannot have it. */
 void sim_ack(struct sim_leg *l);

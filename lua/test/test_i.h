@@ -1,0 +1,68 @@
+/**
+ * @file test_i.h  Inside of a test's Lua state
+ */
+#ifndef TANDEM_LUA_TEST_I_H
+#define TANDEM_LUA_TEST_I_H
+
+#include <jansson.h>
+#include <lauxlib.h>
+#include <lua.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/play/play.h"
+#include "lua/config_sandbox.h"
+#include "lua/shard.h"
+
+struct test_row {
+	char *name;
+	int line;
+};
+
+/** A state with a test file in it. The head makes it look like a shard with
+ * nobody in it, which is all that plain.c wants to know. */
+struct tester {
+	struct shard head;
+	struct config_sandbox sandbox;
+	const struct test_file *file;
+	struct test_row *rows;
+	size_t count;
+	char *bot;
+	int wanted;			/**< index of the test to keep, or -1 */
+	int function;			/**< registry: it                     */
+
+	struct play *play;		/**< NULL: no test runs              */
+	bool hostile;
+	bool calls_made;
+	bool errors_expected;
+	bool reject_taken;
+	char *message, *at, *trace;
+};
+
+struct tester *tester_of(lua_State *L);
+/** The running test's play; raises outside of one. */
+struct play *test_play(lua_State *L, const char *verb);
+
+/** Raises without a place: the handler finds it. */
+int test_fail(lua_State *L, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+/** Raises what one part of a text says too much or wrongly. */
+void test_open_words(lua_State *L, const char *name, const luaL_Reg *verbs);
+
+/** Field `key` of the options at `idx` as ms; `otherwise` if it is absent. */
+uint64_t test_duration(lua_State *L, int idx, const char *key,
+		       uint64_t otherwise);
+uint64_t test_duration_at(lua_State *L, int idx);
+/** Raises for a key that is none of `keys` (NULL-terminated). */
+void test_check_keys(lua_State *L, int idx, const char *const *keys);
+/** Value at `idx` as JSON; raises. */
+json_t *test_json(lua_State *L, int idx, const char *name);
+
+/** expect.c, people.c: their words into the table on top. */
+void test_open_expect(lua_State *L);
+void test_open_people(lua_State *L);
+
+/** What is wrong at the end of a test, or NULL, in `buf`. */
+const char *test_leftover(struct tester *t, char *buf, size_t size);
+
+#endif
