@@ -16,6 +16,9 @@ int cmd_run(const char *file);
 /** Checks a config and the bots it names. */
 int cmd_check(const char *file);
 
+/** Talks to a bot in the terminal; likewise. */
+int cmd_chat(int argc, char **argv);
+
 /** Runs tests of bots; what follows `test` on the command line. */
 int cmd_test(int argc, char **argv);
 

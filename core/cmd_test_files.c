@@ -45,8 +45,10 @@ static int walk(struct paths *ps, const char *folder, unsigned depth)
 
 	for (int i = 0; i < n; i++) {
 		const char *sep = folder[strlen(folder) - 1] == '/' ? "" : "/";
-		const int len = snprintf(path, sizeof(path), "%s%s%s", folder,
-					 sep, list[i]->d_name);
+		const bool here = !strcmp(folder, ".");
+		const int len = snprintf(path, sizeof(path), "%s%s%s",
+					 here ? "" : folder, here ? "" : sep,
+					 list[i]->d_name);
 
 		if (!rc && len < (int)sizeof(path) && !lstat(path, &st)) {
 			if (S_ISDIR(st.st_mode) && depth < DEPTH_MAX)

@@ -129,6 +129,14 @@ static void judge(struct verdict *v, struct play *p,
 		v->message = strdup(wrong);
 }
 
+static char *place_of(const struct test_file *f, size_t i)
+{
+	char at[4200];
+
+	snprintf(at, sizeof(at), "%s:%d", test_file_path(f), test_line(f, i));
+	return strdup(at);
+}
+
 static void once(const struct test_file *f, size_t i, const struct attempt *a,
 		 struct verdict *v)
 {
@@ -144,6 +152,7 @@ static void once(const struct test_file *f, size_t i, const struct attempt *a,
 	if (play_open(&p, &o, &problems)) {
 		v->message = problems.count ? problems_all(&problems)
 			: strdup("the bot cannot be loaded");
+		v->at = place_of(f, i);
 		problems_free(&problems);
 		return;
 	}
@@ -163,13 +172,8 @@ static void once(const struct test_file *f, size_t i, const struct attempt *a,
 	if (a->ladder && v->message && !v->happened)
 		v->happened = play_ladder(p);
 	v->ok = !v->message;
-	if (!v->ok && !v->at) {
-		char at[4200];
-
-		snprintf(at, sizeof(at), "%s:%d", test_file_path(f),
-			 test_line(f, i));
-		v->at = strdup(at);
-	}
+	if (!v->ok && !v->at)
+		v->at = place_of(f, i);
 	test_result_free(&r);
 	play_close(p);
 }
@@ -241,12 +245,12 @@ static char *schedule_text(const struct test_file *f, size_t i,
 	snprintf(line, sizeof(line), "  seed: %" PRIu64 "\n  peer: \"%s\"\n",
 		 a->seed, play_odd_name(a->odd));
 	add(&t, line);
-	add(&t, "  schedule:\n");
-	for (unsigned s = 0; a->chance && s < PLAY_STEPS; s++) {
+	for (unsigned s = 0, n = 0; a->chance && s < PLAY_STEPS; s++) {
 		if (a->left_out[s] || !play_schedule_step(a->seed, s, buf,
 							  sizeof(buf)))
 			continue;
-		snprintf(line, sizeof(line), "    - \"%s\"\n", buf);
+		snprintf(line, sizeof(line), "%s    - \"%s\"\n",
+			 n++ ? "" : "  schedule:\n", buf);
 		add(&t, line);
 	}
 	snprintf(line, sizeof(line), "  again: tandem test --hostile --seed %"

@@ -12,6 +12,8 @@ int cmd_version(void)
 	       uv_version_string(), VERSION_LUA, VERSION_SOFIA,
 	       VERSION_MSGPACK, JANSSON_VERSION);
 	puts("in:  signalling (UDP), Lua bots, control protocol");
+	puts(*VERSION_LIBEDIT ? "     line editing (libedit " VERSION_LIBEDIT ")"
+	     : "out: line editing (libedit)");
 	puts("out: TCP and TLS, voice, recording, speech, http");
 	return 0;
 }

@@ -21,6 +21,7 @@ static const char help[] =
 "       tandem ctl [-s SOCKET] METHOD [JSON]\n"
 "                                     one request to a running node\n"
 "       tandem ctl [-s SOCKET] events follow its event stream\n"
+"       tandem chat BOT               talk to a bot in the terminal\n"
 "       tandem test [--filter TEXT] [--hostile [--seeds N]] PATH...\n"
 "                                     run tests of bots (NAME_test.lua)\n"
 "       tandem timers                 every named timer and its default\n"
@@ -127,7 +128,7 @@ static const struct command {
 	{ "--help", print_help },
 	{ "--version", version },
 	{ "-h", print_help },
-	{ "chat", NULL },
+	{ "chat", cmd_chat },
 	{ "check", check },
 	{ "ctl", control_client },
 	{ "help", print_help },

@@ -5,7 +5,7 @@ set -eu
 
 build="gcc libc6-dev cmake ninja-build pkg-config libuv1-dev liblua5.4-dev
 	libsofia-sip-ua-dev libc-ares-dev libmsgpack-dev libjansson-dev
-	libsqlite3-dev libcurl4-openssl-dev tzdata
+	libedit-dev libsqlite3-dev libcurl4-openssl-dev tzdata
 	libcmocka-dev"
 demo="python3 sip-tester"
 test="python3 python3-pytest python3-msgpack sip-tester clang libclang-rt-dev

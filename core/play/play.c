@@ -66,6 +66,11 @@ static void on_log(enum log_level level, const char *call, const char *text,
 	play_tell(arg, NOTE_LOG, "%s", text);
 }
 
+void play_divert(struct play *p)
+{
+	log_divert(on_log, p);
+}
+
 int play_open(struct play **pp, const struct play_options *o,
 	      struct problems *problems)
 {
@@ -84,7 +89,7 @@ int play_open(struct play **pp, const struct play_options *o,
 	/* A Monday at noon, so that tests do not depend on today. */
 	p->loop = loop_new_virtual(UINT64_C(1700481600000), o->seed);
 	p->config = config_new();
-	log_divert(on_log, p);
+	play_divert(p);
 	p->bus = p->loop ? event_bus_new(p->loop, "play", "play") : NULL;
 	p->sim = p->bus ? sim_new(p->loop) : NULL;
 	if (!p->sim || media_open(&p->media, &none) ||

@@ -80,6 +80,8 @@ struct play_options {
 int play_open(struct play **pp, const struct play_options *o,
 	      struct problems *problems);
 void play_close(struct play *p);
+/** The log's lines become this play's notes; so do they from play_open(). */
+void play_divert(struct play *p);
 
 /* time */
 
