@@ -12,6 +12,7 @@
 #include "cmd.h"
 #include "cmd_test.h"
 #include "log.h"
+#include "lua/coverage.h"
 #include "lua/test/test.h"
 #include "problem.h"
 
@@ -141,12 +142,22 @@ static size_t count(const struct suite *s, const struct options *o)
 	return n;
 }
 
+/* Each test has a chance of its own, the same each time. */
+static uint64_t seed_of(const char *name)
+{
+	uint64_t h = 5381;
+
+	while (*name)
+		h = h * 33 + (unsigned char)*name++;
+	return h;
+}
+
 static void run(struct suite *s, const struct options *o,
 		const struct test_file *f, size_t i)
 {
 	struct verdict v;
 
-	test_plain(f, i, 1, &v);
+	test_plain(f, i, seed_of(test_name(f, i)), &v);
 	if (v.ok && o->hostile) {
 		verdict_free(&v);
 		test_hostile(f, i, o->seed ? o->seed : 1,
@@ -235,6 +246,7 @@ int cmd_test(int argc, char **argv)
 {
 	struct options o = { .seeds = SEEDS };
 	struct suite s = { .number = 0 };
+	struct coverage *coverage = NULL;
 	bool named = false;
 	int rc = options_read(argc, argv, &o, &s.paths);
 
@@ -249,6 +261,10 @@ int cmd_test(int argc, char **argv)
 		paths_free(&s.paths);
 		return rc;
 	}
+	if (o.coverage) {
+		coverage = coverage_new();
+		test_cover(coverage);
+	}
 	s.files = calloc(s.paths.count + 1, sizeof(*s.files));
 	s.problems = calloc(s.paths.count + 1, sizeof(*s.problems));
 	if (!s.files || !s.problems)
@@ -256,6 +272,10 @@ int cmd_test(int argc, char **argv)
 	for (size_t i = 0; i < s.paths.count; i++)
 		s.files[i] = test_file_open(s.paths.list[i], &s.problems[i]);
 	rc = run_all(&s, &o);
+	if (coverage)
+		print_coverage(coverage);
+	test_cover(NULL);
+	coverage_free(coverage);
 	for (size_t i = 0; i < s.paths.count; i++) {
 		test_file_free(s.files[i]);
 		problems_free(&s.problems[i]);

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct coverage;
 struct play;
 struct test_file;
 
@@ -28,6 +29,12 @@ struct verdict {
 	char *happened;		/**< its ladder, a line for each note      */
 	char *extra;		/**< more lines of YAML, or NULL           */
 };
+
+/** From now on every run is covered by `c`; NULL: no more. */
+void test_cover(struct coverage *c);
+
+/** Prints what was reached and what was not, as comments of TAP. */
+void print_coverage(struct coverage *c);
 
 /** One test, once, with peers who behave. */
 void test_plain(const struct test_file *f, size_t i, uint64_t seed,

@@ -9,12 +9,30 @@
 
 #include "cmd_test.h"
 #include "log.h"
+#include "lua/coverage.h"
 #include "lua/scripting.h"
 #include "lua/test/test.h"
 #include "play/play.h"
 #include "problem.h"
 
 #define LADDER_LINES 60
+
+static struct coverage *covered;	/* by every run, or NULL */
+
+void test_cover(struct coverage *c)
+{
+	covered = c;
+}
+
+static struct scripting *open_scripting(struct loop *loop,
+					const struct bot_limits *limits)
+{
+	struct scripting *sc = lua_scripting_open(loop, limits);
+
+	if (sc && covered)
+		coverage_watch(covered, sc);
+	return sc;
+}
 
 struct text {
 	char *s;
@@ -141,7 +159,7 @@ static void once(const struct test_file *f, size_t i, const struct attempt *a,
 		 struct verdict *v)
 {
 	const struct play_options o = {
-		.scripting = lua_scripting_open, .bot = test_file_bot(f),
+		.scripting = open_scripting, .bot = test_file_bot(f),
 		.seed = a->seed, .odd = a->odd,
 	};
 	struct problems problems = { 0 };

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "coverage_i.h"
 #include "meter.h"
 #include "program.h"
 #include "reaction.h"
@@ -153,6 +154,8 @@ static void freeze_when(lua_State *L, int idx, struct list_place *at)
 			list_freeze(L, lua_gettop(L), at, false);
 			lua_remove(L, -2);
 			at->silent = silent;
+		} else if (at->p) {
+			cover_function(L, -1, at->state->path);
 		}
 		lua_rawseti(L, -2, i);
 	}
@@ -250,6 +253,8 @@ void list_freeze_item(lua_State *L, int idx, struct list_place *at)
 		if (lua_iscfunction(L, idx))
 			complain(L, at, NULL, "a word of the library is no "
 				 "reaction by itself; it is called: hangup()");
+		else if (at->p)
+			cover_function(L, idx, at->state->path);
 		break;
 	case LUA_TTABLE:
 		list_freeze(L, idx, at, false);
@@ -331,6 +336,9 @@ void list_freeze(lua_State *L, int idx, struct list_place *at, bool keys)
 		at->scan = e ? e->table : NULL;
 		at->line = e && e->line ? e->line : line;
 		lua_rawgeti(L, idx, i);
+		if (at->p)
+			cover_item(L, -2, i, at->file, at->line,
+				   at->state->path);
 		list_freeze_item(L, lua_gettop(L), at);
 		lua_remove(L, -2);
 		lua_rawseti(L, -2, i);

@@ -19,6 +19,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "coverage_i.h"
 #include "meter.h"
 #include "shard.h"
 
@@ -91,6 +92,13 @@ static const char *refusal(const struct shard *sh, struct meter *m,
 }
 
 static void hook(lua_State *L, lua_Debug *ar);
+
+/* Lines are looked at only where somebody asks which are reached. */
+static int mask(lua_State *L)
+{
+	return cover_of(shard_of(L)) ? LUA_MASKCOUNT | LUA_MASKLINE
+		: LUA_MASKCOUNT;
+}
 
 /* How often to look, by the largest block that there is. */
 static void look_as_needed(struct shard *sh)
@@ -188,7 +196,7 @@ static int spend(lua_State *L, struct meter *m)
 	if (!m->spent)
 		place(L, m->where, sizeof(m->where));
 	m->spent = true;
-	lua_sethook(L, hook, LUA_MASKCOUNT, 1);
+	lua_sethook(L, hook, mask(L), 1);
 	lua_pushstring(L, meter_text(m, text, sizeof(text)));
 	return lua_error(L);
 }
@@ -216,7 +224,10 @@ static void hook(lua_State *L, lua_Debug *ar)
 	struct meter *m = sh->meter;
 	const int n = lua_gethookcount(L);
 
-	(void)ar;
+	if (ar->event == LUA_HOOKLINE) {
+		cover_line(L, ar);
+		return;
+	}
 	if (!m)
 		return;
 	if (!m->spent) {
@@ -227,7 +238,7 @@ static void hook(lua_State *L, lua_Debug *ar)
 	if (m->left < 0 || m->spent)
 		spend(L, m);
 	if (n != sh->step)
-		lua_sethook(L, hook, LUA_MASKCOUNT, sh->step);
+		lua_sethook(L, hook, mask(L), sh->step);
 }
 
 void meter_start(struct meter *m, uint64_t instructions, uint64_t memory)
@@ -248,7 +259,7 @@ void meter_resume(struct meter *m, lua_State *L)
 	m->cpu = thread_ns();
 	if (!sh->step)
 		look_as_needed(sh);
-	lua_sethook(L, hook, LUA_MASKCOUNT, sh->step);
+	lua_sethook(L, hook, mask(L), sh->step);
 }
 
 uint64_t meter_pause(struct meter *m)
@@ -267,7 +278,7 @@ void meter_thread(lua_State *L)
 
 	if (sh->meter && !sh->meter->spent &&
 	    lua_gethookcount(L) != sh->step)
-		lua_sethook(L, hook, LUA_MASKCOUNT, sh->step);
+		lua_sethook(L, hook, mask(L), sh->step);
 }
 
 bool meter_killed(lua_State *co)
@@ -351,6 +362,6 @@ void meter_rethrow(lua_State *L, int status)
 	if (!m->spent)
 		return;
 	/* What is closed on the way out runs on nothing. */
-	lua_sethook(L, hook, LUA_MASKCOUNT, 1);
+	lua_sethook(L, hook, mask(L), 1);
 	lua_error(L);
 }

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "coverage_i.h"
 #include "meter.h"
 #include "pattern.h"
 #include "program.h"
@@ -557,6 +558,10 @@ void program_build(lua_State *L, struct program **pp,
 		lua_settop(L, idx);
 		st->scan = NULL;
 	}
+	for (size_t i = 0; i < prog->count; i++)
+		if (prog->all[i]->trigger_count ||
+		    prog->all[i]->list != LUA_NOREF)
+			cover_state(shard_of(L), prog->all[i]);
 }
 
 void program_free(struct program *prog)

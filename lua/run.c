@@ -15,6 +15,7 @@
 
 #include "core/log.h"
 #include "callobject.h"
+#include "coverage_i.h"
 #include "meter.h"
 #include "program.h"
 #include "reaction.h"
@@ -162,6 +163,7 @@ static void returned(lua_State *L, struct run *run)
 static void item(lua_State *L, struct run *run, lua_KFunction k)
 {
 	const struct reaction *r;
+	unsigned n;
 
 	for (;;) {
 		switch (lua_type(L, -1)) {
@@ -188,8 +190,9 @@ static void item(lua_State *L, struct run *run, lua_KFunction k)
 			break;
 		case R_RANDOM:
 			lua_getiuservalue(L, -1, 1);
-			lua_rawgeti(L, -1, choose(run, r, (unsigned)
-						  lua_rawlen(L, -1)));
+			n = choose(run, r, (unsigned)lua_rawlen(L, -1));
+			cover_run(L, -1, n);
+			lua_rawgeti(L, -1, n);
 			lua_replace(L, -3);
 			lua_pop(L, 1);
 			break;
@@ -221,6 +224,7 @@ static void interpret(lua_State *L, struct run *run, lua_KFunction k)
 			lua_pop(L, 3);
 			continue;
 		}
+		cover_run(L, -3, i);
 		lua_pushinteger(L, i);
 		lua_replace(L, -3);
 		item(L, run, k);

@@ -12,6 +12,7 @@
 #include <uv.h>
 
 #include "core/log.h"
+#include "coverage_i.h"
 #include "inspect.h"
 #include "program.h"
 #include "reply.h"
@@ -43,6 +44,7 @@ void session_wake(struct session_lua *s)
 
 void session_land(struct session_lua *s, const struct state *st)
 {
+	cover_enter(s->shard, st);
 	if (st->no_context || st == s->context)
 		return;
 	s->context = st;

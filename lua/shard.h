@@ -16,6 +16,7 @@
 #include "core/reach.h"
 #include "stack_guard.h"
 
+struct coverage;
 struct loading;
 struct loop;
 struct meter;
@@ -87,6 +88,7 @@ struct lua_scripting {
 	struct bot_limits limits;
 	struct reach reach;
 	struct store *own;		/**< in memory, where none was given  */
+	struct coverage *coverage;	/**< what is reached; NULL: nobody asks */
 	struct bot *bots;
 	uint64_t heavy_until;	/**< no other heavy session before then   */
 };
