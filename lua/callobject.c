@@ -199,7 +199,15 @@ static int l_index(lua_State *L)
 		part(L, CV_TEMP);
 		break;
 	case P_PARSE_TREE:
-		lua_newtable(L);
+		if (lua_getiuservalue(L, 1, CV_PARSE_TREE) != LUA_TNIL)
+			break;
+		lua_pop(L, 1);
+		if (run->in->tree)
+			plain_push(L, run->in->tree);
+		else
+			lua_newtable(L);
+		lua_pushvalue(L, -1);
+		lua_setiuservalue(L, 1, CV_PARSE_TREE);
 		break;
 	case P_CONTEXT:
 		lua_pushstring(L, run->s->context->path);

@@ -13,6 +13,7 @@ struct session_lua;
 
 enum call_value {
 	CV_REQUEST = 1, CV_RESPONSE, CV_REPLIES, CV_TEMP, CV_CLIENT, CV_DIALER,
+	CV_PARSE_TREE,
 	CV_BUILT, CV_COUNT = CV_BUILT
 };
 

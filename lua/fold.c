@@ -196,9 +196,9 @@ static bool word_at(const char *s, size_t len, size_t at)
 }
 
 size_t word_read(const char *s, size_t len, size_t *at, char *out,
-		 size_t *raw)
+		 struct word_place *place)
 {
-	size_t first = 0, n = 0, i;
+	size_t n = 0, i;
 
 	for (i = *at; i < len;) {
 		uint32_t c;
@@ -207,9 +207,9 @@ size_t word_read(const char *s, size_t len, size_t *at, char *out,
 
 		if (kind == WORD) {
 			if (!n)
-				first = i;
+				place->at = i;
 			n += char_write(out + n, char_lower(c));
-			*raw = i + size - first;
+			place->len = i + size - place->at;
 		} else if (kind == MARK ||
 			   (kind == APOSTROPHE && !word_at(s, len, i + size))) {
 			if (n)

@@ -25,12 +25,17 @@ size_t char_write(char *out, uint32_t c);
  * longer than that of the original. */
 uint32_t char_lower(uint32_t c);
 
+/** Where a word stands in its text, as it is written. */
+struct word_place {
+	size_t at, len;
+};
+
 /**
  * Reads the next word of `s` from `*at` on, and moves `*at` behind it. Writes
- * it folded to `out` (never more than what was read), sets `*raw` to its
- * length as written; returns the length written, 0: no further word.
+ * it folded to `out` (never more than what was read), and where it stands to
+ * `*place`; returns the length written, 0: no further word.
  */
 size_t word_read(const char *s, size_t len, size_t *at, char *out,
-		 size_t *raw);
+		 struct word_place *place);
 
 #endif

@@ -6,93 +6,109 @@
  * state with a global trigger. The nearest level that matches wins; in it the
  * better match, then the place in the trigger's list, then the path.
  */
+#include "match.h"
+
 #include <string.h>
 #include <strings.h>
 
+#include "match_index.h"
 #include "pattern.h"
 #include "program.h"
 
-struct probe {
-	enum trigger_kind kind;
-	const char *event;
-	const struct utterance *utterance;
-	bool regex;		/* patterns that are a $regex may match    */
-	bool words;		/* the others may                          */
-	struct state *found;
-	struct match score;
-	unsigned place;
+/* ---- levels ---- */
+
+/* Where a query comes from: the current state and those above it. */
+struct origin {
+	const struct state *from;
+	const struct state *above[STATE_DEPTH_MAX + 2];	/**< by depth */
+	bool modal;
 };
 
-static bool hits(const struct probe *pr, const struct trigger *t,
-		 struct match *m)
+#define LEVELS (STATE_DEPTH_MAX + 4)
+#define NO_LEVEL LEVELS
+
+static void origin_of(struct origin *o, const struct state *from)
 {
-	*m = (struct match){0};
-	if (t->kind != pr->kind)
-		return false;
-	if (t->kind == TRIGGER_EVENT)
-		return !strcmp(t->text, pr->event);
-	if (t->kind != TRIGGER_Q || !t->pattern)
-		return false;
-	if (!(pattern_is_regex(t->pattern) ? pr->regex : pr->words))
-		return false;
-	return pattern_match(t->pattern, pr->utterance, m);
+	o->from = from;
+	o->modal = from->modal;
+	for (const struct state *st = from; st; st = st->parent)
+		o->above[st->depth] = st;
 }
 
-static void consider(struct probe *pr, struct state *st, bool global)
+/* Level of state `st`, 0 the nearest: children; the current state and its
+ * siblings; one more for each state above; the root; what is global. */
+static unsigned level_of(const struct origin *o, const struct state *st,
+			 bool global)
 {
-	struct match m;
+	const unsigned depth = o->from->depth;
 
-	for (size_t i = 0; i < st->trigger_count; i++) {
-		const struct trigger *t = &st->triggers[i];
+	if (st->parent && st->depth - 1 <= depth &&
+	    o->above[st->depth - 1] == st->parent) {
+		const unsigned level = depth - (st->depth - 1);
 
-		if ((global && !t->global) || !hits(pr, t, &m))
-			continue;
-		if (pr->found && !match_better(&m, &pr->score)) {
-			if (match_better(&pr->score, &m) ||
-			    t->place > pr->place ||
-			    (t->place == pr->place &&
-			     strcmp(st->path, pr->found->path) >= 0))
-				continue;
-		}
-		pr->found = st;
-		pr->score = m;
-		pr->place = t->place;
+		if (!o->modal || !level || st == o->from)
+			return level;
+		return NO_LEVEL;
 	}
+	if (!st->parent && (!o->modal || st == o->from))
+		return depth + 1;
+	return global && !o->modal ? depth + 2 : NO_LEVEL;
 }
 
-static void children(struct probe *pr, const struct state *st)
-{
-	for (size_t i = 0; i < st->child_count; i++)
-		consider(pr, st->children[i], false);
-}
-
-static struct state *search(struct probe *pr, const struct program *prog,
-			    const struct state *from, bool modal)
-{
-	children(pr, from);
-	if (modal && from->modal) {
-		if (!pr->found)
-			consider(pr, (struct state *)from, false);
-		return pr->found;
-	}
-	for (const struct state *st = from; !pr->found && st;
-	     st = st->parent) {
-		if (st->parent)
-			children(pr, st->parent);
-		else
-			consider(pr, prog->root, false);
-	}
-	for (size_t i = 0, n = pr->found ? 0 : prog->count; i < n; i++)
-		consider(pr, prog->all[i], true);
-	return pr->found;
-}
+/* ---- events ---- */
 
 struct state *match_event(const struct program *prog,
 			  const struct state *from, const char *event)
 {
-	struct probe pr = { .kind = TRIGGER_EVENT, .event = event };
+	unsigned level, best = NO_LEVEL, place = 0;
+	struct state *found = NULL;
+	struct origin o;
 
-	return search(&pr, prog, from, false);
+	origin_of(&o, from);
+	o.modal = false;
+	for (size_t i = 0; i < prog->count; i++) {
+		struct state *st = prog->all[i];
+
+		for (size_t k = 0; k < st->trigger_count; k++) {
+			const struct trigger *t = &st->triggers[k];
+
+			if (t->kind != TRIGGER_EVENT ||
+			    strcmp(t->text, event))
+				continue;
+			level = level_of(&o, st, t->global);
+			if (level == NO_LEVEL || level > best ||
+			    (level == best && t->place >= place))
+				continue;
+			found = st;
+			best = level;
+			place = t->place;
+		}
+	}
+	return found;
+}
+
+/* ---- queries ---- */
+
+/* The best of what matches in one level. States come in the order of their
+ * paths, so that of two that are alike the first is kept. */
+struct best {
+	const struct match_entry *entry;
+	struct match score;
+};
+
+static void consider(struct best *b, const struct match_entry *e,
+		     struct utterance *u)
+{
+	struct match m;
+
+	if (!pattern_match(e->trigger->pattern, u, &m))
+		return;
+	if (b->entry && !match_better(&m, &b->score) &&
+	    (match_better(&b->score, &m) ||
+	     e->trigger->place >= b->entry->trigger->place))
+		return;
+	b->entry = e;
+	b->score = m;
 }
 
 /* "/start" with nothing but white space around it. */
@@ -105,22 +121,67 @@ static bool is_start(const char *s, size_t len)
 	return len == 6 && !strncasecmp(s, "/start", 6);
 }
 
-struct state *match_query(const struct program *prog,
-			  const struct state *from, enum query_kind kind,
-			  const char *text, size_t len)
+/* Whether a query may be held against this pattern at all. */
+static bool sees(const struct query *q, const struct pattern *p)
 {
-	struct probe pr = {
-		.kind = TRIGGER_Q, .words = kind != QUERY_START,
-		/* Nobody but the engine can say "/start" to a $regex. */
-		.regex = kind == QUERY_START || !is_start(text, len),
-	};
-	struct utterance *u = utterance_new(text, len);
-	struct state *st;
+	/* Nobody but the engine can say "/start" to a $regex. */
+	if (pattern_is_regex(p))
+		return q->kind == QUERY_START || !is_start(q->text, q->len);
+	return q->kind != QUERY_START;
+}
 
+static void find_pattern(const struct program *prog, const struct origin *o,
+			 const struct query *q, struct utterance *u,
+			 struct heard *h)
+{
+	const struct match_entry *const *found;
+	struct best best = {0};
+	unsigned counts[LEVELS] = {0};
+	size_t n;
+
+	found = match_index_find(prog->index, u, &n);
+	for (size_t i = 0; i < n; i++) {
+		const unsigned level = level_of(o, found[i]->state,
+						found[i]->trigger->global);
+
+		if (level != NO_LEVEL)
+			counts[level]++;
+	}
+	for (unsigned level = 0; level < LEVELS && !best.entry; level++) {
+		for (size_t i = 0; i < n && counts[level]; i++) {
+			const struct match_entry *e = found[i];
+
+			if (level_of(o, e->state, e->trigger->global) !=
+			    level)
+				continue;
+			counts[level]--;
+			if (sees(q, e->trigger->pattern))
+				consider(&best, e, u);
+		}
+	}
+	if (!best.entry || utterance_spent(u))
+		return;
+	h->tree = pattern_tree(best.entry->trigger->pattern, u);
+	if (!utterance_spent(u))
+		h->state = best.entry->state;
+}
+
+void match_query(const struct program *prog, const struct state *from,
+		 const struct query *q, struct heard *h)
+{
+	struct utterance *u = utterance_new(q->text, q->len);
+	struct origin o;
+
+	*h = (struct heard){0};
 	if (!u)
-		return NULL;
-	pr.utterance = u;
-	st = search(&pr, prog, from, true);
+		return;
+	if (q->budget)
+		utterance_budget(u, q->budget);
+	/* To read it has cost something already. */
+	utterance_take(u, q->len / 8);
+	origin_of(&o, from);
+	find_pattern(prog, &o, q, u, h);
+	h->spent = utterance_spent(u);
+	h->steps = utterance_used(u);
 	utterance_free(u);
-	return st;
 }

@@ -1,57 +1,28 @@
+/**
+ * @file pattern.c  Matching an utterance
+ *
+ * All ways through the automaton are followed at once, word by word, each
+ * state with the score of the best way to it. A row is a set of states, as
+ * bits: only those that can be reached cost anything.
+ */
 #include "pattern.h"
 
-#include <stdarg.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "fold.h"
+#include "pattern_names.h"
+#include "pattern_program.h"
 #include "regex.h"
 
-#define STATES_MAX 2000
-#define DEPTH_MAX 64
-#define NOWHERE (-1)
-
-/*
- * A pattern is an automaton over words. Nothing in it repeats but `*`, which
- * is one state that stays; so every edge without a word leads forward, and
- * one pass over the states in their order follows all of them.
- */
-enum op {
-	OP_WORD,	/**< the word x, then the next state             */
-	OP_ANY,		/**< `*`: any word and stay, or the next state   */
-	OP_SPLIT,	/**< the next state or y                         */
-	OP_JUMP,	/**< x                                           */
-	OP_DONE,
-};
-
-struct state {
-	enum op op;
-	int x, y;
-};
+#define SMALL 128	/* states that need no memory of their own */
+#define NO_MARK (-1)
 
 struct word {
 	uint32_t hash;
-	size_t len;
-	size_t raw;		/**< bytes as written                    */
+	uint32_t len;
 	const char *text;	/**< folded                              */
-};
-
-/* Best way to a state; literals < 0: there is none. */
-struct score {
-	int literals;
-	size_t wild;
-};
-
-struct pattern {
-	struct regex *regex;	/**< then nothing below is used          */
-	struct state *states;
-	int count;
-	struct word *words;	/**< the literal words, sorted           */
-	size_t word_count;
-	char *text;		/**< of all words                        */
-	struct score *scores;	/**< two rows, for pattern_match()       */
+	struct word_place place;
 };
 
 struct utterance {
@@ -60,366 +31,53 @@ struct utterance {
 	char *text;		/**< folded words                        */
 	struct word *words;
 	size_t count;
+	int64_t budget, left;
 };
 
-struct compiler {
-	struct pattern *p;
-	const char *src;
-	size_t at;
-	size_t used;		/**< of p->text                          */
-	int room;
-	int depth;
-	char *err;
-	size_t size;
+/* Best way to a state. */
+struct score {
+	uint32_t literals;
+	uint32_t wild;
+	int mark;		/**< last name that began or ended on it */
 };
 
-static bool fail(struct compiler *c, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
+/* Where a name begins or ends; those of a way are linked. */
+struct mark {
+	int before;
+	int name;
+	bool open;
+	uint32_t at;		/**< number of the word to come          */
+};
 
-static bool fail(struct compiler *c, const char *fmt, ...)
-{
-	va_list ap;
+struct row {
+	uint64_t *bits;
+	struct score *scores;
+};
 
-	va_start(ap, fmt);
-	vsnprintf(c->err, c->size, fmt, ap);
-	va_end(ap);
-	return false;
-}
+struct matcher {
+	const struct pattern *p;
+	struct utterance *u;
+	size_t blocks;		/**< of 64 states                        */
+	struct row now, next;
+	void *memory;
+	bool marking;
+	bool failed;
+	struct mark *marks;
+	int mark_count, mark_room;
+	uint32_t at;
+};
 
-static uint32_t hash(const char *s, size_t len)
-{
-	uint32_t h = 2166136261u;
-
-	while (len--)
-		h = (h ^ (unsigned char)*s++) * 16777619u;
-	return h;
-}
-
-static int by_word(const void *a, const void *b)
-{
-	const struct word *x = a, *y = b;
-
-	if (x->hash != y->hash)
-		return x->hash < y->hash ? -1 : 1;
-	if (x->len != y->len)
-		return x->len < y->len ? -1 : 1;
-	return memcmp(x->text, y->text, x->len);
-}
-
-/* Number of the new state, or NOWHERE. */
-static int emit(struct compiler *c, enum op op, int x, int y)
-{
-	struct pattern *p = c->p;
-
-	if (p->count == STATES_MAX) {
-		fail(c, "the pattern is too large");
-		return NOWHERE;
-	}
-	if (p->count == c->room) {
-		const int room = c->room ? c->room * 2 : 8;
-		struct state *s = realloc(p->states,
-					  (size_t)room * sizeof(*s));
-
-		if (!s) {
-			fail(c, "out of memory");
-			return NOWHERE;
-		}
-		p->states = s;
-		c->room = room;
-	}
-	p->states[p->count] = (struct state){ op, x, y };
-	return p->count++;
-}
-
-static bool is_special(char ch)
-{
-	return ch && strchr("*()[]|/{}$", ch);
-}
-
-static bool is_space(char ch)
-{
-	return ch && strchr(" \t\r\n\f\v", ch);
-}
-
-/* Words up to the next special character; `*found` if there was one. */
-static bool compile_words(struct compiler *c, bool *found)
-{
-	struct pattern *p = c->p;
-	const char *s = c->src + c->at;
-	size_t len = 0, at = 0, n, raw;
-
-	while (s[len] && !is_special(s[len]))
-		len++;
-	/* `stem*` and its like, not `word *` */
-	if (s[len] == '*' && len && !is_space(s[len - 1])) {
-		size_t from = len;
-
-		while (from && !is_space(s[from - 1]))
-			from--;
-		if (word_read(s, len, &from, p->text + c->used, &raw))
-			return fail(c, "`stem*` is not available in this "
-				    "version: `*` stands alone (at byte %zu)",
-				    c->at + len + 1);
-	}
-
-	while ((n = word_read(s, len, &at, p->text + c->used, &raw))) {
-		struct word *w = &p->words[p->word_count];
-
-		w->text = p->text + c->used;
-		w->len = n;
-		w->hash = hash(w->text, n);
-		if (emit(c, OP_WORD, (int)p->word_count, NOWHERE) == NOWHERE)
-			return false;
-		p->word_count++;
-		c->used += n;
-		*found = true;
-	}
-	c->at += len;
-	return true;
-}
-
-static bool compile_star(struct compiler *c)
-{
-	const char *next = c->src + ++c->at;
-	const char *end = next;
-	char word[PATTERN_SOURCE_MAX];
-	size_t at = 0, raw;
-
-	while (*end && !is_special(*end) && !is_space(*end))
-		end++;
-	if (word_read(next, (size_t)(end - next), &at, word, &raw))
-		return fail(c, "`*` stands alone, between spaces (at byte "
-			    "%zu)", c->at);
-	return emit(c, OP_ANY, NOWHERE, NOWHERE) != NOWHERE;
-}
-
-static bool compile_group(struct compiler *c);
-
-/* One alternative, up to what closes it; empty ones are refused. */
-static bool compile_sequence(struct compiler *c)
-{
-	const size_t start = c->at;
-	bool found = false;
-
-	for (;;) {
-		switch (c->src[c->at]) {
-		case '\0':
-		case ')':
-		case ']':
-		case '|':
-		case '/':
-			if (!found)
-				return fail(c, "nothing to match at byte %zu",
-					    start + 1);
-			return true;
-		case '*':
-			found = true;
-			if (!compile_star(c))
-				return false;
-			break;
-		case '(':
-		case '[':
-			found = true;
-			if (!compile_group(c))
-				return false;
-			break;
-		case '{':
-		case '}':
-			return fail(c, "`{any order}` is not available in this "
-				    "version (at byte %zu)", c->at + 1);
-		case '$':
-			if (!strncmp(c->src + c->at, "$regex", 6))
-				return fail(c, "`$regex<...>` must be the "
-					    "whole pattern (at byte %zu)",
-					    c->at + 1);
-			return fail(c, "`$Name` is not available in this "
-				    "version (at byte %zu)", c->at + 1);
-		default:
-			if (!compile_words(c, &found))
-				return false;
-		}
-	}
-}
-
-/* `(a|b)` or `[a|b]`; each alternative begins with a split to the next. */
-static bool compile_group(struct compiler *c)
-{
-	struct pattern *p = c->p;
-	const size_t start = c->at;
-	const char closing = c->src[c->at] == '(' ? ')' : ']';
-	int jumps = NOWHERE, split, jump;
-	char ch;
-
-	if (++c->depth > DEPTH_MAX)
-		return fail(c, "brackets are nested too deep at byte %zu",
-			    start + 1);
-	do {
-		c->at++;
-		split = emit(c, OP_SPLIT, NOWHERE, NOWHERE);
-		if (split == NOWHERE || !compile_sequence(c))
-			return false;
-		ch = c->src[c->at];
-		if (ch != '|' && ch != '/')
-			break;
-		jump = emit(c, OP_JUMP, jumps, NOWHERE);
-		if (jump == NOWHERE)
-			return false;
-		jumps = jump;
-		p->states[split].y = p->count;
-	} while (true);
-
-	if (ch != closing)
-		return fail(c, "`%c` at byte %zu is not closed by `%c`",
-			    c->src[start], start + 1, closing);
-	c->at++;
-	c->depth--;
-
-	if (closing == ']')
-		p->states[split].y = p->count;
-	while (jumps != NOWHERE) {
-		jump = p->states[jumps].x;
-		p->states[jumps].x = p->count;
-		jumps = jump;
-	}
-	return true;
-}
-
-/* Gives each distinct literal word one number, in sorted order. */
-static bool number_words(struct compiler *c)
-{
-	struct pattern *p = c->p;
-	struct word *all = p->words;
-	struct word *sorted;
-	size_t n = 0;
-
-	sorted = malloc((p->word_count + 1) * sizeof(*sorted));
-	if (!sorted)
-		return fail(c, "out of memory");
-	memcpy(sorted, all, p->word_count * sizeof(*sorted));
-	if (p->word_count)
-		qsort(sorted, p->word_count, sizeof(*sorted), by_word);
-	for (size_t i = 0; i < p->word_count; i++)
-		if (!n || by_word(&sorted[n - 1], &sorted[i]))
-			sorted[n++] = sorted[i];
-
-	for (int i = 0; i < p->count; i++) {
-		const struct word *w;
-
-		if (p->states[i].op != OP_WORD)
-			continue;
-		w = bsearch(&all[p->states[i].x], sorted, n, sizeof(*sorted),
-			    by_word);
-		p->states[i].x = (int)(w - sorted);
-	}
-	free(all);
-	p->words = sorted;
-	p->word_count = n;
-	return true;
-}
-
-static bool compile(struct compiler *c, size_t len)
-{
-	struct pattern *p = c->p;
-
-	/* No more words than every other byte, no longer than the source. */
-	p->text = malloc(len + 1);
-	p->words = calloc(len + 1, sizeof(*p->words));
-	if (!p->text || !p->words)
-		return fail(c, "out of memory");
-
-	if (!compile_sequence(c))
-		return false;
-	switch (c->src[c->at]) {
-	case '|':
-	case '/':
-		return fail(c, "alternatives stand in brackets, `(a|b)` (at "
-			    "byte %zu)", c->at + 1);
-	case ')':
-	case ']':
-		return fail(c, "`%c` at byte %zu closes nothing",
-			    c->src[c->at], c->at + 1);
-	}
-	if (emit(c, OP_DONE, NOWHERE, NOWHERE) == NOWHERE || !number_words(c))
-		return false;
-
-	p->scores = calloc(2 * (size_t)p->count, sizeof(*p->scores));
-	return p->scores || fail(c, "out of memory");
-}
-
-static bool compile_regex(struct compiler *c, const char *s, size_t len)
-{
-	static const char head[] = "$regex<";
-	const size_t n = sizeof(head) - 1;
-
-	if (len <= n || s[len - 1] != '>')
-		return fail(c, "`$regex<` must end with `>`, at the end of the "
-			    "pattern");
-	if (len == n + 1)
-		return fail(c, "`$regex<>` is empty");
-	c->p->regex = regex_compile(s + n, len - n - 1, c->err, c->size);
-	return c->p->regex != NULL;
-}
-
-struct pattern *pattern_compile(const char *source, char *err, size_t size)
-{
-	struct compiler c = { .src = source, .err = err, .size = size };
-	const char *s = source;
-	size_t len = strlen(source);
-	bool ok;
-
-	if (size)
-		err[0] = '\0';
-	if (len > PATTERN_SOURCE_MAX) {
-		fail(&c, "the pattern is too large");
-		return NULL;
-	}
-	c.p = calloc(1, sizeof(*c.p));
-	if (!c.p) {
-		fail(&c, "out of memory");
-		return NULL;
-	}
-
-	while (is_space(*s)) {
-		s++;
-		len--;
-	}
-	while (len && is_space(s[len - 1]))
-		len--;
-	if (!strncmp(s, "$regex<", 7))
-		ok = compile_regex(&c, s, len);
-	else
-		ok = compile(&c, strlen(source));
-	if (!ok) {
-		pattern_free(c.p);
-		return NULL;
-	}
-	return c.p;
-}
-
-void pattern_free(struct pattern *p)
-{
-	if (!p)
-		return;
-	regex_free(p->regex);
-	free(p->states);
-	free(p->words);
-	free(p->text);
-	free(p->scores);
-	free(p);
-}
-
-bool pattern_is_regex(const struct pattern *p)
-{
-	return p->regex != NULL;
-}
+/* ---- utterances ---- */
 
 struct utterance *utterance_new(const char *text, size_t len)
 {
 	struct utterance *u = calloc(1, sizeof(*u));
-	size_t at = 0, used = 0, room = 0, n, raw;
+	size_t at = 0, used = 0, room = 0, n;
+	struct word_place place;
 
 	if (!u)
 		return NULL;
+	u->budget = u->left = INT64_MAX / 4;
 	u->len = len;
 	u->raw = malloc(len + 1);
 	u->text = malloc(len + 1);
@@ -429,7 +87,7 @@ struct utterance *utterance_new(const char *text, size_t len)
 		memcpy(u->raw, text, len);
 	u->raw[len] = '\0';
 
-	while ((n = word_read(text, len, &at, u->text + used, &raw))) {
+	while ((n = word_read(text, len, &at, u->text + used, &place))) {
 		if (u->count == room) {
 			struct word *w;
 
@@ -440,10 +98,10 @@ struct utterance *utterance_new(const char *text, size_t len)
 			u->words = w;
 		}
 		u->words[u->count++] = (struct word){
-			.hash = hash(u->text + used, n),
-			.len = n,
-			.raw = raw,
+			.hash = pattern_hash(0, u->text + used, n),
+			.len = (uint32_t)n,
 			.text = u->text + used,
+			.place = place,
 		};
 		used += n;
 	}
@@ -463,105 +121,219 @@ void utterance_free(struct utterance *u)
 	free(u);
 }
 
-static void reach(struct score *to, struct score way)
+size_t utterance_words(const struct utterance *u)
 {
-	if (way.literals > to->literals ||
-	    (way.literals == to->literals && way.wild < to->wild))
-		*to = way;
+	return u->count;
 }
 
-/* Follows the edges without a word; false: no state can be reached. */
-static bool settle(const struct pattern *p, struct score *row)
+const char *utterance_word(const struct utterance *u, size_t i, size_t *len)
 {
-	bool alive = false;
+	*len = u->words[i].len;
+	return u->words[i].text;
+}
 
-	for (int i = 0; i < p->count; i++) {
-		const struct state *s = &p->states[i];
+void utterance_budget(struct utterance *u, uint64_t steps)
+{
+	if (steps > INT64_MAX / 4)
+		steps = INT64_MAX / 4;
+	u->budget = u->left = (int64_t)steps;
+}
 
-		if (row[i].literals < 0)
-			continue;
-		alive = true;
-		switch (s->op) {
-		case OP_ANY:
-			reach(&row[i + 1], row[i]);
+bool utterance_take(struct utterance *u, size_t steps)
+{
+	if (u->left >= 0)
+		u->left -= (int64_t)steps;
+	return u->left >= 0;
+}
+
+uint64_t utterance_used(const struct utterance *u)
+{
+	return (uint64_t)(u->budget - u->left);
+}
+
+bool utterance_spent(const struct utterance *u)
+{
+	return u->left < 0;
+}
+
+/* ---- matching ---- */
+
+static void reach(const struct row *row, int i, const struct score *way)
+{
+	struct score *to = &row->scores[i];
+	uint64_t *bits = &row->bits[i / 64];
+	const uint64_t bit = (uint64_t)1 << (i % 64);
+
+	if (!(*bits & bit) || way->literals > to->literals ||
+	    (way->literals == to->literals && way->wild < to->wild))
+		*to = *way;
+	*bits |= bit;
+}
+
+/* Notes that a name begins or ends on this way. */
+static void mark(struct matcher *m, struct score *way,
+		 const struct pattern_state *s)
+{
+	struct mark *more;
+
+	if (!m->marking || m->failed)
+		return;
+	if (m->mark_count == m->mark_room) {
+		const int room = m->mark_room ? m->mark_room * 2 : 32;
+
+		more = realloc(m->marks, (size_t)room * sizeof(*more));
+		if (!more) {
+			m->failed = true;
+			return;
+		}
+		m->marks = more;
+		m->mark_room = room;
+	}
+	m->marks[m->mark_count] = (struct mark){
+		.before = way->mark, .name = s->x, .open = s->op == OP_OPEN,
+		.at = m->at,
+	};
+	way->mark = m->mark_count++;
+}
+
+/* Leaves state `i`: along the edges without a word, or with the word `w`. */
+static void leave(struct matcher *m, int i, const struct word *w)
+{
+	const struct pattern_state *s = &m->p->states[i];
+	struct score way = m->now.scores[i];
+	const struct pattern_word *want;
+
+	switch (s->op) {
+	case OP_ANY:
+		reach(&m->now, i + 1, &way);
+		if (!w)
 			break;
-		case OP_SPLIT:
-			reach(&row[i + 1], row[i]);
-			if (s->y != NOWHERE)
-				reach(&row[s->y], row[i]);
+		way.wild += (uint32_t)w->place.len;
+		reach(&m->next, i, &way);
+		break;
+	case OP_SPLIT:
+		reach(&m->now, i + 1, &way);
+		reach(&m->now, s->x, &way);
+		break;
+	case OP_JUMP:
+		reach(&m->now, s->x, &way);
+		break;
+	case OP_OPEN:
+	case OP_CLOSE:
+		mark(m, &way, s);
+		reach(&m->now, i + 1, &way);
+		break;
+	case OP_WORD:
+		want = &m->p->words[s->x];
+		if (!w || w->hash != want->hash || w->len != want->len ||
+		    memcmp(w->text, want->text, w->len))
 			break;
-		case OP_JUMP:
-			reach(&row[s->x], row[i]);
+		way.literals++;
+		reach(&m->next, i + 1, &way);
+		break;
+	case OP_STEM:
+		want = &m->p->words[s->x];
+		if (!w || w->len < want->len ||
+		    memcmp(w->text, want->text, want->len))
 			break;
-		case OP_WORD:
-		case OP_DONE:
-			break;
+		/* What follows the stem is text under its `*`. */
+		way.literals++;
+		way.wild += w->len - want->len;
+		reach(&m->next, i + 1, &way);
+		break;
+	case OP_DONE:
+		break;
+	}
+}
+
+/* Takes one word, or only the edges without one; false: that is the end. */
+static bool step(struct matcher *m, const struct word *w)
+{
+	const struct row spare = m->now;
+	size_t visited = 0;
+
+	for (size_t k = 0; k < m->blocks; k++) {
+		uint64_t done = 0, todo;
+
+		/* All edges without a word lead to a higher bit. */
+		while ((todo = m->now.bits[k] & ~done)) {
+			const int bit = __builtin_ctzll(todo);
+
+			done |= (uint64_t)1 << bit;
+			leave(m, (int)k * 64 + bit, w);
+			visited++;
 		}
 	}
-	return alive;
-}
-
-static void clear(const struct pattern *p, struct score *row)
-{
-	for (int i = 0; i < p->count; i++)
-		row[i] = (struct score){ -1, 0 };
-}
-
-static void consume(const struct pattern *p, const struct score *row,
-		    struct score *next, const struct word *w)
-{
-	const struct word *known = NULL;
-	int number;
-
-	if (p->word_count)
-		known = bsearch(w, p->words, p->word_count, sizeof(*w),
-				by_word);
-	number = known ? (int)(known - p->words) : NOWHERE;
-
-	clear(p, next);
-	for (int i = 0; i < p->count; i++) {
-		const struct state *s = &p->states[i];
-		struct score way = row[i];
-
-		if (way.literals < 0)
-			continue;
-		if (s->op == OP_WORD && s->x == number) {
-			way.literals++;
-			reach(&next[i + 1], way);
-		} else if (s->op == OP_ANY) {
-			way.wild += w->raw;
-			reach(&next[i], way);
-		}
+	if (!utterance_take(m->u, visited + m->blocks / 8 + 1) || !visited)
+		return false;
+	if (w) {
+		memset(spare.bits, 0, m->blocks * sizeof(*spare.bits));
+		m->now = m->next;
+		m->next = spare;
+		m->at++;
 	}
+	return true;
 }
 
-bool pattern_match(const struct pattern *p, const struct utterance *u,
+/* Room for two rows; for a small pattern, `small` has it. */
+static bool rows(struct matcher *m, struct score *scores, uint64_t *bits)
+{
+	const size_t n = (size_t)m->p->count;
+
+	m->blocks = (n + 63) / 64;
+	if (n > SMALL) {
+		m->memory = malloc(2 * m->blocks * sizeof(*bits) +
+				   2 * n * sizeof(*scores));
+		if (!m->memory)
+			return false;
+		bits = m->memory;
+		scores = (struct score *)(void *)(bits + 2 * m->blocks);
+	}
+	memset(bits, 0, 2 * m->blocks * sizeof(*bits));
+	m->now = (struct row){ bits, scores };
+	m->next = (struct row){ bits + m->blocks, scores + n };
+	return true;
+}
+
+/* Whether it matches; `*best` is then the score of the best way. */
+static bool run(struct matcher *m, struct score *best)
+{
+	struct score scores[2 * SMALL];
+	uint64_t bits[2 * (SMALL / 64)];
+	const int last = m->p->count - 1;
+	bool ok;
+
+	if (!rows(m, scores, bits))
+		return false;
+	reach(&m->now, 0, &(struct score){ .mark = NO_MARK });
+	ok = true;
+	for (size_t i = 0; ok && i < m->u->count; i++)
+		ok = step(m, &m->u->words[i]);
+	ok = ok && step(m, NULL) && !m->failed &&
+		m->now.bits[last / 64] >> (last % 64) & 1;
+	if (ok)
+		*best = m->now.scores[last];
+	free(m->memory);
+	m->memory = NULL;
+	return ok;
+}
+
+bool pattern_match(const struct pattern *p, struct utterance *u,
 		   struct match *m)
 {
-	struct score *row, *next, *spare;
+	struct matcher run_of = { .p = p, .u = u };
+	struct score best;
 
-	m->literals = 0;
-	m->wild = 0;
-	if (p->regex)
-		return regex_match(p->regex, u->raw, u->len, NULL);
-
-	row = p->scores;
-	next = row + p->count;
-	clear(p, row);
-	row[0].literals = 0;
-	for (size_t i = 0; i < u->count; i++) {
-		if (!settle(p, row))
-			return false;
-		consume(p, row, next, &u->words[i]);
-		spare = row;
-		row = next;
-		next = spare;
-	}
-	settle(p, row);
-	if (row[p->count - 1].literals < 0)
+	*m = (struct match){0};
+	if (u->left < 0)
 		return false;
-	m->literals = (unsigned)row[p->count - 1].literals;
-	m->wild = row[p->count - 1].wild;
+	if (p->regex)
+		return regex_match(p->regex, u->raw, u->len, &u->left) &&
+			u->left >= 0;
+	if (!run(&run_of, &best))
+		return false;
+	m->literals = best.literals;
+	m->wild = best.wild;
 	return true;
 }
 
@@ -570,4 +342,93 @@ bool match_better(const struct match *a, const struct match *b)
 	if (a->literals != b->literals)
 		return a->literals > b->literals;
 	return a->wild < b->wild;
+}
+
+/* ---- what the named parts matched ---- */
+
+/* The words from `from` to before `to`, as they are written. */
+static json_t *slice(const struct utterance *u, uint32_t from, uint32_t to)
+{
+	const struct word_place *a, *z;
+
+	if (from >= to)
+		return json_string("");
+	a = &u->words[from].place;
+	z = &u->words[to - 1].place;
+	return json_stringn_nocheck(u->raw + a->at, z->at + z->len - a->at);
+}
+
+/* Hangs `part` under its name: the first, or one more of them. */
+static int hang(json_t *parent, const char *name, json_t *part)
+{
+	json_t *first = json_object_get(parent, name), *also;
+
+	if (!first)
+		return json_object_set_nocheck(parent, name, part);
+	also = json_object_get(first, "also");
+	if (!also) {
+		also = json_array();
+		if (json_object_set_new_nocheck(first, "also", also))
+			return -1;
+	}
+	return json_array_append(also, part);
+}
+
+/* Builds the tree of the marks `list`, in their order from `i` on; returns
+ * the place behind what was read. Depth is bounded by that of the names. */
+static int build(const struct matcher *m, const int *list, int i, int n,
+		 json_t *parent, bool *ok)
+{
+	while (i < n && m->marks[list[i]].open) {
+		const struct mark *open = &m->marks[list[i]];
+		json_t *part = json_object();
+
+		i = build(m, list, i + 1, n, part, ok);
+		if (!part || i >= n ||
+		    json_object_set_new_nocheck(part, "text",
+			slice(m->u, open->at, m->marks[list[i]].at)) ||
+		    hang(parent, pattern_names_get(m->p->names, open->name),
+			 part))
+			*ok = false;
+		json_decref(part);
+		i++;			/* behind its end */
+	}
+	return i;
+}
+
+static json_t *tree_of(const struct matcher *m, int mark)
+{
+	json_t *tree = json_object();
+	bool ok = tree != NULL;
+	int n = 0, *list;
+
+	for (int i = mark; i != NO_MARK; i = m->marks[i].before)
+		n++;
+	list = malloc(((size_t)n + 1) * sizeof(*list));
+	if (list && ok) {
+		for (int i = mark, k = n; i != NO_MARK;
+		     i = m->marks[i].before)
+			list[--k] = i;
+		build(m, list, 0, n, tree, &ok);
+	}
+	ok = ok && list;
+	free(list);
+	if (ok)
+		return tree;
+	json_decref(tree);
+	return NULL;
+}
+
+json_t *pattern_tree(const struct pattern *p, struct utterance *u)
+{
+	struct matcher m = { .p = p, .u = u, .marking = true };
+	struct score best;
+	json_t *tree = NULL;
+
+	if (p->regex || !p->named)
+		return NULL;
+	if (u->left >= 0 && run(&m, &best))
+		tree = tree_of(&m, best.mark);
+	free(m.marks);
+	return tree;
 }

@@ -12,13 +12,16 @@
 #include <string.h>
 
 #include "coverage_i.h"
+#include "match_index.h"
 #include "meter.h"
 #include "pattern.h"
+#include "pattern_names.h"
 #include "program.h"
+#include "program_i.h"
 #include "reaction.h"
 #include "scan.h"
 
-#define DEPTH_MAX 32
+#define DEPTH_MAX STATE_DEPTH_MAX
 #define STATES_MAX 100000
 
 struct build {
@@ -157,9 +160,13 @@ static void add_trigger(struct build *b, struct state *st, const char *key,
 			problem(b, st, line_of(st, key), "the event '%s' is "
 				"not available in this version", text);
 	} else {
-		t->pattern = pattern_compile(text, err, sizeof(err));
-		if (!t->pattern)
+		t->pattern = pattern_compile_with(b->prog->patterns, text, err,
+						  sizeof(err));
+		/* Of a name that is wrong itself it has been told. */
+		if (!t->pattern && *err)
 			problem(b, st, line_of(st, key), "%s: %s", key, err);
+		meter_charge(b->L, 20 + (t->pattern ? pattern_size(t->pattern)
+					 : PATTERN_STATES_MAX));
 	}
 }
 
@@ -228,9 +235,6 @@ static void check_keys(struct build *b, struct state *st, int idx)
 		if (lua_type(L, -1) != LUA_TSTRING)
 			continue;	/* the list's business */
 		key = lua_tostring(L, -1);
-		if (!strcmp(key, "patterns") && !st->parent)
-			problem(b, st, line_of(st, key), "'patterns' is not "
-				"available in this version");
 		if (one_of(key, words))
 			continue;
 		near = nearest_word(key, words);
@@ -255,6 +259,7 @@ static struct state *add_state(struct build *b, struct state *parent,
 		no_memory(b);
 	st->list = LUA_NOREF;
 	st->parent = parent;
+	st->depth = parent ? parent->depth + 1 : 0;
 	more = realloc(prog->all, (prog->count + 1) * sizeof(*more));
 	if (!more) {
 		free(st);
@@ -297,14 +302,12 @@ static bool good_name(lua_State *L, int idx)
 		strcmp(s, ".") && strcmp(s, "..");
 }
 
-/* The table at `idx` may be what a module has returned: then it stands there,
- * and is read by the scan of that file. */
-static void find_scan(const struct build *b, int idx, const char **file,
-		      const struct scan_table **scan)
+void program_scan(lua_State *L, const struct program_source *from, int idx,
+		  const char **file, const struct scan_table **scan)
 {
-	const void *table = lua_topointer(b->L, idx);
+	const void *table = lua_topointer(L, idx);
 
-	for (const struct module_scan *m = b->from->modules; m; m = m->next)
+	for (const struct module_scan *m = from->modules; m; m = m->next)
 		if (m->table == table && m->scan && scan_root(m->scan)) {
 			*file = m->file;
 			*scan = scan_root(m->scan);
@@ -332,7 +335,7 @@ static void nested(struct build *b, struct state *st, int idx,
 			"named states, not a %s", luaL_typename(L, states));
 		return;
 	}
-	find_scan(b, states, &file, &scan);
+	program_scan(L, b->from, states, &file, &scan);
 	lua_pushnil(L);
 	while (lua_next(L, states)) {
 		const struct scan_entry *child;
@@ -387,7 +390,7 @@ static void walk(struct build *b, struct state *st, int idx, unsigned depth)
 
 	luaL_checkstack(b->L, 20, "states nested too deep");
 	meter_charge(b->L, 20);
-	find_scan(b, idx, &st->file, &st->scan);
+	program_scan(b->L, b->from, idx, &st->file, &st->scan);
 	if (st->file != file)
 		st->line = st->scan->line;
 	if (depth > DEPTH_MAX) {
@@ -396,6 +399,8 @@ static void walk(struct build *b, struct state *st, int idx, unsigned depth)
 		return;
 	}
 	check_keys(b, st, idx);
+	if (!st->parent)
+		program_patterns(b->L, b->prog, b->from, idx);
 	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
 		triggers(b, st, idx, keys[i]);
 	st->no_context = flag(b, st, idx, "noContext");
@@ -527,6 +532,9 @@ void program_build(lua_State *L, struct program **pp,
 	prog->root->line = prog->root->scan ? prog->root->scan->line : 0;
 	walk(&b, prog->root, idx, 0);
 	qsort(prog->all, prog->count, sizeof(*prog->all), by_path);
+	prog->index = match_index_new(prog);
+	if (!prog->index)
+		no_memory(&b);
 	name = text_key(&b, idx, "name");
 	free(name);
 	prog->fallback = text_key(&b, idx, "fallback");
@@ -581,6 +589,8 @@ void program_free(struct program *prog)
 		free(st->name);
 		free(st);
 	}
+	match_index_free(prog->index);
+	pattern_names_free(prog->patterns);
 	free(prog->all);
 	free(prog->fallback);
 	free(prog);

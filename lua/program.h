@@ -8,17 +8,21 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "core/bot.h"
-
+struct match_index;
 struct pattern;
+struct pattern_names;
 struct problems;
 struct scan;
 struct scan_table;
 
+#define STATE_DEPTH_MAX 32	/* of nested states */
+
 enum trigger_kind { TRIGGER_Q, TRIGGER_INTENT, TRIGGER_EVENT };
 
 struct trigger {
-	enum trigger_kind kind;
+	#define STATE_DEPTH_MAX 32	/* of nested states */
+
+enum trigger_kind kind;
 	bool global;
 	unsigned place;		/**< in its list                         */
 	char *text;		/**< source of the pattern, or a name    */
@@ -29,6 +33,7 @@ struct state {
 	char *path;
 	char *name;
 	struct state *parent;
+	unsigned depth;			/**< 0: the bot itself           */
 	struct state **children;	/**< in byte order of their path */
 	size_t child_count;
 	struct trigger *triggers;
@@ -64,6 +69,8 @@ struct program {
 	size_t count;
 	char *fallback;
 	unsigned randoms;
+	struct pattern_names *patterns;	/**< what $Name can be           */
+	struct match_index *index;
 };
 
 /**
@@ -78,12 +85,5 @@ void program_free(struct program *prog);
 /** State by absolute path, or relative to `from`; NULL: there is none. */
 struct state *program_find(const struct program *prog,
 			   const struct state *from, const char *path);
-
-struct state *match_event(const struct program *prog,
-			  const struct state *from, const char *event);
-/** *none = no memory */
-struct state *match_query(const struct program *prog,
-			  const struct state *from, enum query_kind kind,
-			  const char *text, size_t len);
 
 #endif

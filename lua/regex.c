@@ -112,7 +112,7 @@ static bool takes(const struct regex *re, const struct regex_instr *in,
 }
 
 bool regex_match(const struct regex *re, const char *text, size_t len,
-		 size_t *steps)
+		 int64_t *left)
 {
 	struct place at = { NONE, NONE };
 	uint32_t *now = re->now, *next = re->next, *spare;
@@ -124,7 +124,7 @@ bool regex_match(const struct regex *re, const char *text, size_t len,
 	++*re->generation;
 	n = add(re, now, 0, 0, &at, &count);
 
-	while (len && n) {
+	while (len && n && (!left || *left >= (int64_t)count)) {
 		size_t found = 0;
 
 		at.before = at.behind;
@@ -149,8 +149,8 @@ bool regex_match(const struct regex *re, const char *text, size_t len,
 	for (size_t i = 0; !len && i < n; i++)
 		if (re->prog[now[i]].op == RE_MATCH)
 			matched = true;
-	if (steps)
-		*steps += count;
+	if (left)
+		*left -= (int64_t)count;
 	return matched;
 }
 

@@ -15,6 +15,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct regex;
 
@@ -24,10 +25,11 @@ struct regex *regex_compile(const char *src, size_t len, char *err,
 void regex_free(struct regex *re);
 
 /**
- * Whether it matches the whole text. `*steps` (may be NULL) is raised by the
- * states visited. Not for two threads at once.
+ * Whether it matches the whole text. `*left` (may be NULL) are the states it
+ * may still visit; it is lowered by those it has, and below zero there is no
+ * match any more. Not for two threads at once.
  */
 bool regex_match(const struct regex *re, const char *text, size_t len,
-		 size_t *steps);
+		 int64_t *left);
 
 #endif

@@ -14,6 +14,7 @@
 #include "core/log.h"
 #include "coverage_i.h"
 #include "inspect.h"
+#include "match.h"
 #include "program.h"
 #include "reply.h"
 #include "session.h"
@@ -69,6 +70,7 @@ void input_free(struct input *in)
 	free(in->event);
 	free(in->text);
 	json_decref(in->data);
+	json_decref(in->tree);
 	free(in);
 }
 
@@ -435,6 +437,26 @@ static void no_match(struct session_lua *s, struct input *in)
 		ask(s, action_new(ACT_HANGUP));
 }
 
+/* State that a query reaches, or NULL. What that costs is the session's; what
+ * would cost more than a handler may is not looked at any further. */
+static struct state *reached(struct session_lua *s, struct input *in)
+{
+	const struct query q = {
+		.kind = in->query, .text = in->text, .len = in->len,
+		.budget = s->shard->bot->limits.handler_instructions,
+	};
+	struct heard h;
+
+	match_query(s->shard->program, s->context, &q, &h);
+	in->tree = h.tree;
+	session_used(s, h.steps);
+	if (h.spent)
+		log_line(LOG_WARN, session_id(s), "a query of %zu bytes "
+			 "matches nothing: to find out would take more than "
+			 "handler_instructions", in->len);
+	return h.state;
+}
+
 static void handle(struct session_lua *s, struct input *in)
 {
 	const struct program *prog = s->shard->program;
@@ -443,8 +465,7 @@ static void handle(struct session_lua *s, struct input *in)
 	if (in->kind == IN_EVENT) {
 		st = match_event(prog, s->context, in->event);
 	} else {
-		st = match_query(prog, s->context, in->query, in->text,
-				 in->len);
+		st = reached(s, in);
 		if (!st && in->query == QUERY_START) {
 			st = prog->root;
 		} else if (!st) {

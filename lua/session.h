@@ -36,6 +36,7 @@ struct input {
 	char *text;		/**< what was said, or NULL              */
 	size_t len;
 	json_t *data;
+	json_t *tree;		/**< call.parseTree, or NULL             */
 };
 
 enum wait { WAIT_NONE, WAIT_SAY, WAIT_SLEEP, WAIT_TRANSFER };

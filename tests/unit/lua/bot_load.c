@@ -84,8 +84,34 @@ static const struct { const char *source, *said; } table[] = {
 	  "\n" },
 	{ "return bot { fallback = 5 }",
 	  "bot.lua:1: /: 'fallback' is a text, not a number\n" },
-	{ "return bot { patterns = {} }",
-	  "bot.lua:1: /: 'patterns' is not available in this version\n" },
+	{ "return bot { patterns = {} }", "loaded\n" },
+
+	/* patterns with a name */
+	{ "return bot {\n patterns = { City = 'paris' }, q = 'to $City' }",
+	  "loaded\n" },
+	{ "return bot {\n patterns = 5 }",
+	  "bot.lua:2: /: 'patterns' is a table of patterns by name, not a "
+	  "number\n" },
+	{ "return bot { patterns = {\n A = 'x',\n B = 5 } }",
+	  "bot.lua:3: /: patterns.B: it is a text\n" },
+	{ "return bot { patterns = {\n 'x' } }",
+	  "bot.lua:1: /: patterns: an item without a name: Name = \"pattern\""
+	  "\n" },
+	{ "return bot { patterns = {\n A = 'x',\n B = '(x' } }",
+	  "bot.lua:3: /: patterns.B: `(` at byte 1 is not closed by `)`\n" },
+	{ "return bot { patterns = {\n A = 'x',\n B = 'a $B' }, q = '$B' }",
+	  "bot.lua:3: /: patterns.B: it uses itself (at byte 3)\n" },
+	{ "return bot { patterns = {\n City = 'x',\n B = 'a $Citi' } }",
+	  "bot.lua:3: /: patterns.B: there is no pattern `$Citi` (at byte 3); "
+	  "did you mean `$City`?\n" },
+	{ "return bot { patterns = { City = 'x' }, states = { A = {\n q = "
+	  "{ 'x',\n '$Citi' } } } }",
+	  "bot.lua:2: /A: q: there is no pattern `$Citi` (at byte 1); did you "
+	  "mean `$City`?\n" },
+	{ "return bot { q = '$Citi' }",
+	  "bot.lua:1: /: q: there is no pattern `$Citi` (at byte 1)\n" },
+	{ "return bot { patterns = {\n\n A = '$B', C = '$A',\n B = '$A' }, "
+	  "q = '$C' }", "CYCLE" },
 
 	/* states */
 	{ "return bot { states = {\n { q = 'x' } } }",
@@ -227,6 +253,9 @@ static void refusals(void **state)
 		if (!strcmp(table[i].said, "DUPLICATE"))
 			good = strstr(said, "bot.lua:4: /A: ") &&
 				strstr(said, "'A'") && !strstr(said, "loaded");
+		else if (!strcmp(table[i].said, "CYCLE"))
+			good = strstr(said, "it uses itself, by way of") &&
+				!strstr(strstr(said, "itself") + 1, "bot.lua");
 		else if (!strcmp(table[i].said, "PATTERN"))
 			good = !strncmp(said, "bot.lua:1: /A: q: ", 18) &&
 				!strstr(said, "loaded");
@@ -251,6 +280,10 @@ static void modules(void **state)
 		  "return bot { states = {\nA = require 'm' } }",
 		  "m.lua:3: key 'q' is written twice in this table (first in "
 		  "line 2)\n" },
+		{ "return {\n A = 'x',\n B = '(x' }",
+		  "return bot { patterns = require 'm' }",
+		  "m.lua:3: /: patterns.B: `(` at byte 1 is not closed by `)`"
+		  "\n" },
 		{ "local t = {\nx = 1, x = 2 }\nreturn function() return t.x end",
 		  "local f = require 'm' return bot { 'x' }",
 		  "m.lua:2: key 'x' is written twice in this table (first in "

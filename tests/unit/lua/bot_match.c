@@ -155,6 +155,75 @@ static void start_is_the_engines(void **state)
 	end(&d, &c);
 }
 
+static const char parts[] =
+	"return bot { patterns = { City = '(new york|paris)', From = 'from"
+	" $City', To = 'to $City', Rest = '*' }, states = {\n"
+	"  Way = { ['q!'] = '* [$From] $To', function(call)\n"
+	"    local t = call.parseTree\n"
+	"    log(t) log(t.To.City.text) log(t.From == nil)\n"
+	"    log(t == call.parseTree) t.To.text = 'x'\n"
+	"    log(call.parseTree.To.text) call.session.t = t end },\n"
+	"  Name = { ['q!'] = 'i am $Rest', function(call)\n"
+	"    log(call.parseTree.Rest.text) end },\n"
+	"  None = { ['q!'] = { 'none', '$regex<no.*>' }, function(call)\n"
+	"    log(next(call.parseTree) == nil) end },\n"
+	"  Ev = { event = { 'e', 'noMatch' }, function(call)\n"
+	"    log(next(call.parseTree) == nil) end },\n"
+	"} }";
+
+static void parse_tree(void **state)
+{
+	struct desk d;
+	struct caller c;
+
+	(void)state;
+	with(parts, &d, &c);
+	say(&c, "I fly to New York");
+	expect(&c, "state /Way\n"
+	       "log {\"To\":{\"City\":{\"text\":\"New York\"},\"text\":"
+	       "\"to New York\"}}\n"
+	       "log New York\nlog true\nlog true\nlog x");
+	say(&c, "i am \xff \"you\"");
+	expect(&c, "state /Name\nlog \xff \"you");
+	say(&c, "none");
+	say(&c, "nobody");
+	expect(&c, "state /None\nlog true\nlog true");
+	say(&c, "what");
+	expect(&c, "state /Ev\nlog true");
+	raise_event(&c, "e");
+	expect(&c, "log true");
+	end(&d, &c);
+}
+
+/* A text that would take long to look at matches nothing, and is told. */
+static void a_hostile_query(void **state)
+{
+	struct desk d;
+	struct caller c;
+	char *text = malloc(64 * 1024 + 1);
+
+	(void)state;
+	for (int i = 0; i < 64 * 1024; i++)
+		text[i] = i % 2 ? ' ' : 'a';
+	text[64 * 1024] = '\0';
+	with("return bot { states = {\n"
+	     "  A = { ['q!'] = '{* * * * * * a}', 'a' },\n"
+	     "  B = { ['q!'] = 'b', 'b' } } }",
+	     &d, &c);
+	c.log_lines = true;
+	say(&c, text);
+	expect(&c, "log a query of 65536 bytes matches nothing: to find out "
+	       "would take more than handler_instructions\n"
+	       "say Sorry, I did not understand you.");
+	/* What it cost is the session's: the next one waits for its turn. */
+	say(&c, "b");
+	expect(&c, "");
+	loop_advance(d.loop, 100);
+	expect(&c, "state /B\nsay b");
+	end(&d, &c);
+	free(text);
+}
+
 static void root_answers_start(void **state)
 {
 	(void)state;
@@ -228,6 +297,8 @@ int main(void)
 		cmocka_unit_test(order_in_a_level),
 		cmocka_unit_test(modal),
 		cmocka_unit_test(start_is_the_engines),
+		cmocka_unit_test(parse_tree),
+		cmocka_unit_test(a_hostile_query),
 		cmocka_unit_test(root_answers_start),
 		cmocka_unit_test(events),
 		cmocka_unit_test(no_match),

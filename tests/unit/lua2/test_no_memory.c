@@ -17,6 +17,7 @@
 #include "core/media/media.h"
 #include "core/problem.h"
 #include "lua/pattern.h"
+#include "lua/pattern_names.h"
 #include "lua/scan.h"
 #include "lua/scripting.h"
 
@@ -102,9 +103,24 @@ static bool pattern(void)
 	struct pattern *r = pattern_compile("$regex<(?i)a[^b-d]*(x|y\\d){2,3}>",
 					    err, sizeof(err));
 	struct utterance *u = utterance_new("a b c x f g h", 13);
+	struct pattern_names *names = pattern_names_new();
+	struct pattern *n;
 	struct match m;
-	bool ok = p && r && u;
+	bool ok = p && r && u && names;
+	json_t *tree = NULL;
 
+	if (names && (pattern_names_add(names, "A", "[b] (c|d)", err,
+					sizeof(err)) ||
+		      pattern_names_check(names, "A", err, sizeof(err))))
+		ok = false;
+	n = ok ? pattern_compile_with(names, "a {$A h * [x*]}", err,
+				      sizeof(err)) : NULL;
+	if (n)
+		tree = pattern_tree(n, u);
+	ok = ok && n && tree;
+	json_decref(tree);
+	pattern_free(n);
+	pattern_names_free(names);
 	if (p && u)
 		assert_true(pattern_match(p, u, &m));
 	if (r && u)

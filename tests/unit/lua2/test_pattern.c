@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "lua/pattern.h"
+#include "lua/pattern_names.h"
 
 static bool matches(const char *source, const char *text, struct match *m)
 {
@@ -68,6 +69,34 @@ static void what_matches(void **state)
 		{ "* [please] agent", "oh please agent", true, 2, 2 },
 		{ "(*|agent)", "agent", true, 1, 0 },
 		{ "[agent]", "", true, 0, 0 },
+		/* stems: what follows is text under the `*` */
+		{ "agent*", "agents", true, 1, 1 },
+		{ "agent*", "agent", true, 1, 0 },
+		{ "agent*", "agen", false },
+		{ "agent*", "agent smith", false },
+		{ "transfer* * (agent*|human)", "transferring to agents", true,
+			2, 7 },
+		{ "e-mail*", "e mailed", true, 2, 2 },
+		{ "agent * now", "agents now", false },
+		{ "stem**", "stems x", true, 1, 2 },
+		{ "(stem)*", "stem x", true, 1, 1 },
+		/* any order */
+		{ "{b a}", "a b", true, 2, 0 },
+		{ "{b a}", "b a", true, 2, 0 },
+		{ "{b a}", "a", false },
+		{ "{b a}", "a b a", false },
+		{ "{b a}", "a a", false },
+		{ "{a}", "a", true, 1, 0 },
+		{ "{what [is] (price|cost) *}", "the cost what", true, 2, 3 },
+		{ "{what [is] (price|cost) *}", "what is the price", true, 3,
+			3 },
+		{ "{e-mail me}", "me e-mail", true, 3, 0 },
+		{ "{e-mail me}", "mail me e", false },
+		{ "* {(buy|order) {big pizza}} *", "please pizza big buy now",
+			true, 3, 9 },
+		{ "{a b c d e f g h i j}", "j i h g f e d c b a", true, 10,
+			0 },
+		{ "{a b c d e f g h i j}", "j i h g f e d c b b", false },
 		/* the best of many ways */
 		{ "* a * b *", "a b a b", true, 2, 2 },
 		{ "* [a] [b] *", "x a b", true, 2, 1 },
@@ -118,6 +147,248 @@ static void what_matches(void **state)
 	}
 }
 
+/* Definitions of the tests below. */
+static struct pattern_names *names(void)
+{
+	static const char *const list[][2] = {
+		{ "City", "(new york|paris|berlin)" },
+		{ "From", "from $City" },
+		{ "To", "to $City" },
+		{ "Any", "*" },
+		{ "Way", "[$From] * [$To]" },
+	};
+	struct pattern_names *n = pattern_names_new();
+	char err[200];
+
+	assert_non_null(n);
+	for (size_t i = 0; i < sizeof(list) / sizeof(*list); i++)
+		assert_int_equal(pattern_names_add(n, list[i][0], list[i][1],
+						   err, sizeof(err)), 0);
+	for (size_t i = 0; i < sizeof(list) / sizeof(*list); i++)
+		assert_int_equal(pattern_names_check(n, list[i][0], err,
+						     sizeof(err)), 0);
+	return n;
+}
+
+static void named_parts(void **state)
+{
+	static const struct {
+		const char *pattern, *text, *tree;
+	} c[] = {
+		{ "hello", "hello", NULL },
+		{ "$regex<h.*>", "hello", NULL },
+		{ "[$City]", "", "{}" },
+		{ "$City", "hi", NULL },
+		{ "to $City", "To: New  YORK!", "{\"City\":{\"text\":"
+			"\"New  YORK\"}}" },
+		{ "my name is $Any", "my name is Dr. O'Neill.",
+			"{\"Any\":{\"text\":\"Dr. O'Neill\"}}" },
+		{ "my name is $Any", "my name is", "{\"Any\":{\"text\":"
+			"\"\"}}" },
+		{ "* $From $To", "go from paris to new york",
+			"{\"From\":{\"City\":{\"text\":\"paris\"},\"text\":"
+			"\"from paris\"},\"To\":{\"City\":{\"text\":"
+			"\"new york\"},\"text\":\"to new york\"}}" },
+		{ "($City|x) [$City] $City", "paris berlin paris",
+			"{\"City\":{\"also\":[{\"text\":\"berlin\"},"
+			"{\"text\":\"paris\"}],\"text\":\"paris\"}}" },
+		{ "($City|x) [$City] $City", "x berlin", "{\"City\":{"
+			"\"text\":\"berlin\"}}" },
+		{ "{$City now}", "now paris", "{\"City\":{\"text\":"
+			"\"paris\"}}" },
+		/* the way with the best score, not the first one */
+		{ "$Any [$City] *", "see paris now", "{\"Any\":{\"text\":"
+			"\"see\"},\"City\":{\"text\":\"paris\"}}" },
+		{ "$Way", "from berlin by train to paris",
+			"{\"Way\":{\"From\":{\"City\":{\"text\":\"berlin\"},"
+			"\"text\":\"from berlin\"},\"To\":{\"City\":{\"text\""
+			":\"paris\"},\"text\":\"to paris\"},\"text\":"
+			"\"from berlin by train to paris\"}}" },
+	};
+	struct pattern_names *n = names();
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(c) / sizeof(*c); i++) {
+		struct utterance *u = utterance_new(c[i].text,
+						    strlen(c[i].text));
+		char err[200] = "";
+		struct pattern *p = pattern_compile_with(n, c[i].pattern, err,
+							 sizeof(err));
+		char *text = NULL;
+		json_t *tree;
+
+		if (!p)
+			fail_msg("%s: %s", c[i].pattern, err);
+		tree = pattern_tree(p, u);
+		if (tree)
+			text = json_dumps(tree, JSON_COMPACT | JSON_SORT_KEYS);
+		if (c[i].tree)
+			assert_string_equal(text, c[i].tree);
+		else
+			assert_null(text);
+		free(text);
+		json_decref(tree);
+		pattern_free(p);
+		utterance_free(u);
+	}
+	pattern_names_free(n);
+}
+
+static void what_names_are_refused(void **state)
+{
+	static const struct {
+		const char *name, *source, *says;
+	} added[] = {
+		{ "$City", "a", "is written without the `$` here" },
+		{ "1x", "a", "is no name for a pattern" },
+		{ "a b", "a", "is no name for a pattern" },
+		{ "", "a", "is no name for a pattern" },
+		{ "text", "a", "has another meaning" },
+		{ "Plate", "$regex<a>", "cannot be given a name" },
+		{ "Bad", "(a", "not closed" },
+	}, checked[] = {
+		{ "Self", "a $Self", "it uses itself (at byte 3)" },
+		{ "One", "$Two", "" },
+		{ "Two", "$Three", "" },
+		{ "Three", "x $One", "it uses itself, by way of `$One`" },
+		{ "Far", "[$Citty]", "there is no pattern `$Citty` (at byte "
+			"2); did you mean `$City`?" },
+		{ "User", "$Far", "" },
+		{ "UserOfBad", "$Bad", "" },
+	};
+	struct pattern_names *n = names();
+	char err[200];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(added) / sizeof(*added); i++) {
+		assert_int_equal(pattern_names_add(n, added[i].name,
+			added[i].source, err, sizeof(err)), -1);
+		if (!strstr(err, added[i].says))
+			fail_msg("%s: %s", added[i].name, err);
+	}
+	for (size_t i = 0; i < sizeof(checked) / sizeof(*checked); i++)
+		assert_int_equal(pattern_names_add(n, checked[i].name,
+			checked[i].source, err, sizeof(err)), 0);
+	for (size_t i = 0; i < sizeof(checked) / sizeof(*checked); i++) {
+		assert_int_equal(pattern_names_check(n, checked[i].name, err,
+						     sizeof(err)), -1);
+		if (!strstr(err, checked[i].says) ||
+		    !*checked[i].says != !*err)
+			fail_msg("%s: %s", checked[i].name, err);
+	}
+	/* Who uses it hears nothing, since that has been said. */
+	snprintf(err, sizeof(err), "x");
+	assert_null(pattern_compile_with(n, "a $Far", err, sizeof(err)));
+	assert_string_equal(err, "");
+	assert_null(pattern_compile_with(n, "a $Citi", err, sizeof(err)));
+	assert_string_equal(err, "there is no pattern `$Citi` (at byte 3); "
+			    "did you mean `$City`?");
+	pattern_names_free(n);
+}
+
+/* Names that double what they stand for, and any order in any order. */
+static void explosions_are_refused(void **state)
+{
+	struct pattern_names *n = pattern_names_new();
+	char name[16], source[64], err[200];
+
+	(void)state;
+	for (int i = 0; i < 60; i++) {
+		snprintf(name, sizeof(name), "N%d", i);
+		snprintf(source, sizeof(source), i ? "$N%d $N%d" : "a", i - 1,
+			 i - 1);
+		assert_int_equal(pattern_names_add(n, name, source, err,
+						   sizeof(err)), 0);
+	}
+	for (int i = 0; i < 60; i++) {
+		snprintf(name, sizeof(name), "N%d", i);
+		assert_int_equal(pattern_names_check(n, name, err,
+						     sizeof(err)), 0);
+	}
+	assert_null(pattern_compile_with(n, "$N59", err, sizeof(err)));
+	assert_string_equal(err, "the pattern is too large");
+	assert_null(pattern_compile_with(n, "{{a b c d e f g} {h i j k l m n} "
+					 "{o p q r s t u} v w x y z}", err,
+					 sizeof(err)));
+	assert_string_equal(err, "the pattern is too large");
+	pattern_names_free(n);
+}
+
+/* A budget ends a match that would take long, and all after it. */
+static void a_budget(void **state)
+{
+	char err[100];
+	struct pattern *p = pattern_compile("{* * * * * * * * * *}", err,
+					    sizeof(err));
+	struct pattern *r = pattern_compile("$regex<(a|b|.)*x>", err,
+					    sizeof(err));
+	struct utterance *u;
+	char *text = malloc(64 * 1024);
+	struct match m;
+
+	(void)state;
+	memset(text, 'a', 64 * 1024);
+	for (size_t i = 1; i < 64 * 1024; i += 2)
+		text[i] = ' ';
+	u = utterance_new(text, 64 * 1024);
+	utterance_budget(u, 100000);
+	assert_false(pattern_match(p, u, &m));
+	assert_true(utterance_spent(u));
+	assert_in_range(utterance_used(u), 100000, 200000);
+	assert_false(pattern_match(r, u, &m));
+	assert_null(pattern_tree(p, u));
+	utterance_budget(u, 100000);
+	assert_false(pattern_match(r, u, &m));
+	assert_true(utterance_spent(u));
+	assert_in_range(utterance_used(u), 100000, 200000);
+	utterance_free(u);
+	u = utterance_new(text, 500);
+	utterance_budget(u, 10000000);
+	assert_true(pattern_match(p, u, &m));
+	assert_false(utterance_spent(u));
+	assert_int_equal(m.wild, 250);
+	utterance_free(u);
+	free(text);
+	pattern_free(p);
+	pattern_free(r);
+}
+
+static const char *keys_of(const char *source)
+{
+	static char text[400];
+	char err[100];
+	struct pattern *p = pattern_compile(source, err, sizeof(err));
+	const struct pattern_key *k;
+	size_t n, at = 0;
+
+	assert_non_null(p);
+	k = pattern_keys(p, &n);
+	text[0] = '\0';
+	for (size_t i = 0; i < n; i++) {
+		const bool more = i && k[i].set == k[i - 1].set;
+
+		at += (size_t)snprintf(text + at, sizeof(text) - at, "%s%u%s",
+				       !i ? "" : more ? "|" : " ", k[i].len,
+				       k[i].stem ? "*" : "");
+	}
+	pattern_free(p);
+	return text;
+}
+
+/* Words by their length: those that must be there. */
+static void needed_words(void **state)
+{
+	(void)state;
+	assert_string_equal(keys_of("*"), "");
+	assert_string_equal(keys_of("[a]"), "");
+	assert_string_equal(keys_of("a bb [ccc] dddd*"), "1 2 4*");
+	assert_string_equal(keys_of("(a bb|ccc|dddd eeee ff)"), "2|3|4");
+	assert_string_equal(keys_of("(a|*) b"), "1");
+	assert_string_equal(keys_of("(a|[b])"), "");
+	assert_string_equal(keys_of("{a bb (ccc|(d|ee))}"), "1 2 3|1|2");
+	assert_string_equal(keys_of("((a|bb) ccc|dd)"), "3|2");
+}
+
 static void better(void **state)
 {
 	const struct match a = { 2, 9 }, b = { 1, 0 }, c = { 2, 8 };
@@ -135,13 +406,18 @@ static void what_is_refused(void **state)
 	static const struct {
 		const char *pattern, *says;
 	} c[] = {
-		{ "stem*", "`stem*` is not available in this version" },
-		{ "call (stem* x)", "`stem*` is not available in this" },
-		{ "*stem", "stands alone" },
-		{ "{any order}", "`{any order}` is not available in this" },
-		{ "a } b", "`{any order}` is not available in this version" },
-		{ "my name is $Name", "`$Name` is not available in this" },
-		{ "$Name", "`$Name` is not available in this version" },
+		{ "*stem", "`*` ends a word or stands alone (at byte 1)" },
+		{ "st*em", "`*` ends a word or stands alone (at byte 3)" },
+		{ "a } b", "`}` at byte 3 closes nothing" },
+		{ "{a b", "`{` at byte 1 is not closed by `}`" },
+		{ "{a b)", "`{` at byte 1 is not closed by `}`" },
+		{ "{a|b}", "alternatives stand in round brackets" },
+		{ "{}", "nothing to match at byte 2" },
+		{ "{a b c d e f g h i j k}", "at most 10 items in any order" },
+		{ "my name is $Name", "there is no pattern `$Name` (at byte "
+			"12)" },
+		{ "price $ 5", "`$` stands before the name of a pattern (at "
+			"byte 7)" },
 		{ "a $regex<b>", "must be the whole pattern" },
 		{ "$regex<a> b", "must end with `>`" },
 		{ "$regex<", "must end with `>`" },
@@ -191,6 +467,7 @@ static void sizes_are_bounded(void **state)
 	static const char *const what[] = {
 		"(", "[", "a ", "* ", "(a|", "[a ", "(a)", "[*]", "$", "|",
 		"\xff", "''", "\xe2\x80\x99", "a*", "*a",
+		"{", "{a ", "{a*} ", "((", "{{a b} c} ",
 	};
 	char err[200];
 
@@ -215,6 +492,9 @@ static void pathological_patterns(void **state)
 	} c[] = {
 		{ "[a] ", 400, "b" },
 		{ "* ", 900, "b" },
+		{ "{* * * * * * *} ", 1, "b" },
+		{ "{a a a a a a a a} ", 2, "* b" },
+		{ "(((a|[a a])|*)|a*) ", 100, "b" },
 		{ "* a ", 300, "b" },
 		{ "[a [a ", 1, "]] b" },
 		{ "(a|a a|*) ", 150, "b" },
@@ -278,6 +558,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_matches),
+		cmocka_unit_test(named_parts),
+		cmocka_unit_test(what_names_are_refused),
+		cmocka_unit_test(explosions_are_refused),
+		cmocka_unit_test(a_budget),
+		cmocka_unit_test(needed_words),
 		cmocka_unit_test(better),
 		cmocka_unit_test(what_is_refused),
 		cmocka_unit_test(sizes_are_bounded),
