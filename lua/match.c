@@ -4,13 +4,15 @@
  * By levels, nearest first: children of the current state; it and its
  * siblings; its parent and the parent's siblings; up to the root; then every
  * state with a global trigger. The nearest level that matches wins; in it the
- * better match, then the place in the trigger's list, then the path.
+ * better match, then the place in the trigger's list, then the path. Where no
+ * pattern matches in any level, intents likewise.
  */
 #include "match.h"
 
 #include <string.h>
 #include <strings.h>
 
+#include "classifier.h"
 #include "match_index.h"
 #include "pattern.h"
 #include "program.h"
@@ -162,8 +164,53 @@ static void find_pattern(const struct program *prog, const struct origin *o,
 	if (!best.entry || utterance_spent(u))
 		return;
 	h->tree = pattern_tree(best.entry->trigger->pattern, u);
-	if (!utterance_spent(u))
-		h->state = best.entry->state;
+	if (utterance_spent(u)) {
+		json_decref(h->tree);
+		h->tree = NULL;
+		return;
+	}
+	h->state = best.entry->state;
+}
+
+/* The nearest level with an intent that the query seems to have; in it the
+ * best score. Those count that come near to the best of all reachable. */
+static void find_intent(const struct program *prog, const struct origin *o,
+			struct utterance *u, struct heard *h)
+{
+	const struct match_entry *all, *found = NULL;
+	float least = CLASSIFIER_ACCEPT, score = 0;
+	unsigned best = NO_LEVEL;
+	const float *scores;
+	size_t n;
+
+	all = match_index_intents(prog->index, &n);
+	scores = n ? classifier_score(prog->classifier, u) : NULL;
+	if (!scores)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		const struct trigger *t = all[i].trigger;
+		const float s = scores[t->intent] * CLASSIFIER_NEAR;
+
+		if (s > least && level_of(o, all[i].state, t->global) !=
+		    NO_LEVEL)
+			least = s;
+	}
+	for (size_t i = 0; i < n; i++) {
+		const struct trigger *t = all[i].trigger;
+		const unsigned level = level_of(o, all[i].state, t->global);
+		const float s = scores[t->intent];
+
+		if (s < least || level == NO_LEVEL || level > best)
+			continue;
+		if (level == best && (s < score || (s == score &&
+		    t->place >= found->trigger->place)))
+			continue;
+		best = level;
+		score = s;
+		found = &all[i];
+	}
+	if (found && utterance_take(u, n / 8))
+		h->state = found->state;
 }
 
 void match_query(const struct program *prog, const struct state *from,
@@ -181,6 +228,8 @@ void match_query(const struct program *prog, const struct state *from,
 	utterance_take(u, q->len / 8);
 	origin_of(&o, from);
 	find_pattern(prog, &o, q, u, h);
+	if (!h->state && q->kind != QUERY_START)
+		find_intent(prog, &o, u, h);
 	h->spent = utterance_spent(u);
 	h->steps = utterance_used(u);
 	utterance_free(u);

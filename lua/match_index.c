@@ -31,6 +31,8 @@ struct match_index {
 	size_t length_count;
 	uint32_t *always;	/**< entries that need no word           */
 	size_t always_count;
+	struct match_entry *intents;
+	size_t intent_count;
 	uint64_t *hit;		/**< a bit for each entry                */
 	const struct match_entry **found;
 };
@@ -163,19 +165,25 @@ static bool build(struct match_index *ix, const struct program *prog)
 	for (size_t i = 0; i < prog->count; i++)
 		n += prog->all[i]->trigger_count;
 	ix->entries = calloc(n + 1, sizeof(*ix->entries));
+	ix->intents = calloc(n + 1, sizeof(*ix->intents));
 	ix->always = calloc(n + 1, sizeof(*ix->always));
 	ix->hit = calloc(n / 64 + 1, sizeof(*ix->hit));
 	ix->found = calloc(n + 1, sizeof(*ix->found));
-	if (!ix->entries || !ix->always || !ix->hit || !ix->found)
+	if (!ix->entries || !ix->intents || !ix->always || !ix->hit ||
+	    !ix->found)
 		return false;
 	for (size_t i = 0; i < prog->count; i++) {
 		struct state *st = prog->all[i];
 
-		for (size_t k = 0; k < st->trigger_count; k++)
-			if (st->triggers[k].pattern)
-				ix->entries[ix->count++] =
-					(struct match_entry){
-						st, &st->triggers[k] };
+		for (size_t k = 0; k < st->trigger_count; k++) {
+			const struct trigger *t = &st->triggers[k];
+			const struct match_entry e = { st, t };
+
+			if (t->pattern)
+				ix->entries[ix->count++] = e;
+			else if (t->kind == TRIGGER_INTENT && t->intent >= 0)
+				ix->intents[ix->intent_count++] = e;
+		}
 	}
 	if (!count_words(ix, &all))
 		goto out;
@@ -205,6 +213,7 @@ void match_index_free(struct match_index *ix)
 	if (!ix)
 		return;
 	free(ix->entries);
+	free(ix->intents);
 	free(ix->words.list);
 	free(ix->stems.list);
 	free(ix->lengths);
@@ -212,6 +221,13 @@ void match_index_free(struct match_index *ix)
 	free(ix->hit);
 	free(ix->found);
 	free(ix);
+}
+
+const struct match_entry *match_index_intents(const struct match_index *ix,
+					      size_t *n)
+{
+	*n = ix->intent_count;
+	return ix->intents;
 }
 
 static size_t hit(struct match_index *ix, const struct postings *p,

@@ -26,6 +26,10 @@ struct match_entry {
 struct match_index *match_index_new(const struct program *prog);
 void match_index_free(struct match_index *ix);
 
+/** All triggers by an intent that has phrases, likewise. */
+const struct match_entry *match_index_intents(const struct match_index *ix,
+					      size_t *n);
+
 /**
  * Candidates for an utterance, in the order of their states' paths; the list
  * is good until the next call. What it costs is taken from the utterance's

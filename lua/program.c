@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "classifier.h"
 #include "coverage_i.h"
 #include "match_index.h"
 #include "meter.h"
@@ -23,15 +24,6 @@
 
 #define DEPTH_MAX STATE_DEPTH_MAX
 #define STATES_MAX 100000
-
-struct build {
-	lua_State *L;
-	struct program *prog;
-	const struct program_source *from;
-	struct problems *p;
-	bool intents;		/* the bot has some */
-	int intents_line;	/* where the first stands */
-};
 
 static const char *const state_keys[] = {
 	"q", "q!", "intent", "intent!", "event", "event!", "states",
@@ -85,10 +77,8 @@ static void no_memory(const struct build *b)
 	luaL_error(b->L, "no memory");
 }
 
-/* Number of items of the list on top, from 1 on; `what` has a hole, or `is`
- * no list, where that is so. */
-static lua_Integer plain_list(struct build *b, const struct state *st,
-			      int line, const char *what, const char *is)
+lua_Integer program_list(struct build *b, const struct state *st, int line,
+			 const char *what, const char *is)
 {
 	lua_State *L = b->L;
 	lua_Integer n = 0, max = 0, i;
@@ -151,15 +141,11 @@ static void add_trigger(struct build *b, struct state *st, const char *key,
 	st->trigger_count++;
 	if (!t->text)
 		no_memory(b);
-	if (t->kind == TRIGGER_INTENT) {
-		if (!b->intents)
-			b->intents_line = line_of(st, key);
-		b->intents = true;
-	} else if (t->kind == TRIGGER_EVENT) {
+	if (t->kind == TRIGGER_EVENT) {
 		if (one_of(text, missing_events))
 			problem(b, st, line_of(st, key), "the event '%s' is "
 				"not available in this version", text);
-	} else {
+	} else if (t->kind == TRIGGER_Q) {
 		t->pattern = pattern_compile_with(b->prog->patterns, text, err,
 						  sizeof(err));
 		/* Of a name that is wrong itself it has been told. */
@@ -185,7 +171,7 @@ static void triggers(struct build *b, struct state *st, int idx,
 	case LUA_TTABLE:
 		snprintf(what, sizeof(what), "'%s'", key);
 		snprintf(is, sizeof(is), "'%s' is a list", key);
-		n = plain_list(b, st, line_of(st, key), what, is);
+		n = program_list(b, st, line_of(st, key), what, is);
 		if (!n)
 			problem(b, st, line_of(st, key), "'%s' is an empty "
 				"list", key);
@@ -400,7 +386,7 @@ static void walk(struct build *b, struct state *st, int idx, unsigned depth)
 	}
 	check_keys(b, st, idx);
 	if (!st->parent)
-		program_patterns(b->L, b->prog, b->from, idx);
+		program_patterns(b, idx);
 	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
 		triggers(b, st, idx, keys[i]);
 	st->no_context = flag(b, st, idx, "noContext");
@@ -434,86 +420,6 @@ static char *text_key(struct build *b, int idx, const char *key)
 	return s;
 }
 
-/* An intent with phrases must be a state's, or named by one. */
-static bool intent_known(const struct program *prog, const char *name)
-{
-	for (size_t i = 0; i < prog->count; i++) {
-		const struct state *st = prog->all[i];
-
-		if (!strcmp(st->path, name))
-			return true;
-		for (size_t k = 0; k < st->trigger_count; k++)
-			if (st->triggers[k].kind == TRIGGER_INTENT &&
-			    !strcmp(st->triggers[k].text, name))
-				return true;
-	}
-	return false;
-}
-
-/* The phrases of intent `name`, on top. */
-static void phrases(struct build *b, const char *name, int line)
-{
-	struct state *root = b->prog->root;
-	lua_State *L = b->L;
-	char what[256], is[256];
-	lua_Integer n;
-
-	snprintf(what, sizeof(what), "the phrases of '%s'", name);
-	snprintf(is, sizeof(is), "the phrases of '%s' are a list", name);
-	n = plain_list(b, root, line, what, is);
-	for (lua_Integer i = 1; i <= n; i++) {
-		if (lua_rawgeti(L, -1, i) != LUA_TSTRING)
-			problem(b, root, line, "%s are texts, not a %s", what,
-				luaL_typename(L, -1));
-		lua_pop(L, 1);
-	}
-}
-
-static void intents(struct build *b, int idx)
-{
-	const struct scan_entry *e = scan_key(b->prog->root->scan, "intents");
-
-	struct state *root = b->prog->root;
-	const int line = line_of(root, "intents");
-	const struct scan_entry *own;
-	lua_State *L = b->L;
-	int at;
-
-	lua_pushliteral(L, "intents");
-	if (lua_rawget(L, idx) == LUA_TNIL)
-		goto out;
-	if (!b->intents)
-		b->intents_line = line;
-	b->intents = true;
-	if (!lua_istable(L, -1)) {
-		problem(b, root, line, "'intents' is a table of lists, not a "
-			"%s", luaL_typename(L, -1));
-		goto out;
-	}
-	lua_pushnil(L);
-	while (lua_next(L, -2)) {
-		const char *name = lua_type(L, -2) == LUA_TSTRING ?
-			lua_tostring(L, -2) : NULL;
-
-		own = name && e ? scan_key(e->table, name) : NULL;
-		at = own ? own->line : line;
-		if (!name)
-			problem(b, root, line, "'intents' has an item without "
-				"a name: [\"/Path\"] = { ... }");
-		else if (!intent_known(b->prog, name))
-			problem(b, root, at, "there is no state or intent "
-				"'%s'", name);
-		else if (!lua_istable(L, -1))
-			problem(b, root, at, "the phrases of '%s' are a "
-				"list", name);
-		else
-			phrases(b, name, at);
-		lua_pop(L, 1);
-	}
-out:
-	lua_pop(L, 1);
-}
-
 void program_build(lua_State *L, struct program **pp,
 		   const struct program_source *from)
 {
@@ -532,20 +438,16 @@ void program_build(lua_State *L, struct program **pp,
 	prog->root->line = prog->root->scan ? prog->root->scan->line : 0;
 	walk(&b, prog->root, idx, 0);
 	qsort(prog->all, prog->count, sizeof(*prog->all), by_path);
-	prog->index = match_index_new(prog);
-	if (!prog->index)
-		no_memory(&b);
 	name = text_key(&b, idx, "name");
 	free(name);
 	prog->fallback = text_key(&b, idx, "fallback");
 	if (prog->fallback && strstr(prog->fallback, "{{"))
 		problem(&b, prog->root, line_of(prog->root, "fallback"),
 			"templates '{{ }}' are not available in this version");
-	intents(&b, idx);
-	if (b.intents)
-		problem_warn(p, from->file, b.intents_line, "there is no "
-			     "classifier in this version: intents never "
-			     "match");
+	program_intents(&b, idx);
+	prog->index = match_index_new(prog);
+	if (!prog->index)
+		no_memory(&b);
 
 	for (size_t i = 0; i < prog->count; i++) {
 		struct state *st = prog->all[i];
@@ -590,6 +492,7 @@ void program_free(struct program *prog)
 		free(st);
 	}
 	match_index_free(prog->index);
+	classifier_free(prog->classifier);
 	pattern_names_free(prog->patterns);
 	free(prog->all);
 	free(prog->fallback);

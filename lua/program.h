@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct classifier;
 struct match_index;
 struct pattern;
 struct pattern_names;
@@ -27,6 +28,7 @@ enum trigger_kind kind;
 	unsigned place;		/**< in its list                         */
 	char *text;		/**< source of the pattern, or a name    */
 	struct pattern *pattern;
+	int intent;		/**< its number, or -1: no phrases       */
 };
 
 struct state {
@@ -71,6 +73,7 @@ struct program {
 	unsigned randoms;
 	struct pattern_names *patterns;	/**< what $Name can be           */
 	struct match_index *index;
+	struct classifier *classifier;	/**< NULL: no phrases            */
 };
 
 /**

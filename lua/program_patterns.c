@@ -62,23 +62,23 @@ static void read_all(const struct reader *r, bool check)
 	}
 }
 
-void program_patterns(lua_State *L, struct program *prog,
-		      const struct program_source *from, int idx)
+void program_patterns(struct build *b, int idx)
 {
-	const struct state *root = prog->root;
+	const struct state *root = b->prog->root;
 	const struct scan_entry *e = scan_key(root->scan, "patterns");
 	struct reader r = {
-		.L = L, .p = from->p, .file = root->file,
+		.L = b->L, .p = b->p, .file = root->file,
 		.scan = e ? e->table : NULL,
 		.line = e && e->line ? e->line : root->line,
 	};
+	lua_State *L = b->L;
 
 	lua_pushliteral(L, "patterns");
 	if (lua_rawget(L, idx) == LUA_TTABLE) {
-		program_scan(L, from, lua_gettop(L), &r.file, &r.scan);
+		program_scan(L, b->from, lua_gettop(L), &r.file, &r.scan);
 		if (r.file != root->file)
 			r.line = r.scan->line;
-		r.names = prog->patterns = pattern_names_new();
+		r.names = b->prog->patterns = pattern_names_new();
 		if (!r.names)
 			luaL_error(L, "no memory");
 		read_all(&r, false);

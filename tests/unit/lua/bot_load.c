@@ -6,9 +6,6 @@
 
 #include "lua/scripting.h"
 
-#define WARN "bot.lua:1: warning: there is no classifier in this version: " \
-	"intents never match\nloaded\n"
-
 static const struct { const char *source, *said; } table[] = {
 	{ "return bot {}", "loaded\n" },
 	{ "return bot { name = 'x', 'hi', states = {} }", "loaded\n" },
@@ -146,25 +143,36 @@ static const struct { const char *source, *said; } table[] = {
 	  "{ A = { intent = '/A' } } }",
 	  "bot.lua:1: /: the phrases of '/A' are a list: it has no key 'x'\n"
 	  "bot.lua:1: /: the phrases of '/A' are texts, not a number\n"
-	  "bot.lua:1: /: the phrases of '/A' are texts, not a table\n"
-	  "bot.lua:1: warning: there is no classifier in this version: "
-	  "intents never match\n" },
+	  "bot.lua:1: /: the phrases of '/A' are texts, not a table\n" },
 	{ "return bot { intents = {\n['/A'] = { 'x', nil, 'y' } }, states = "
 	  "{ A = { intent = '/A' } } }",
 	  "bot.lua:2: /: the phrases of '/A': hole in the list: item 2 is "
-	  "nil\nbot.lua:2: warning: there is no classifier in this version: "
-	  "intents never match\n" },
+	  "nil\n" },
 	{ "return bot { states = { A = { event = 'bargeInIntent' } } }",
 	  "bot.lua:1: /A: the event 'bargeInIntent' is not available in this "
 	  "version\n" },
+	/* intents */
 	{ "return bot { states = { A = { intent = '/X' }, B = { ['intent!'] "
-	  "= { '/Y' } } } }", WARN },
-	{ "return bot { intents = { ['/A'] = { 'x' } }, states = { A = {} } "
-	  "}", WARN },
-	{ "return bot { intents = { ['/B'] = { 'x' } }, states = { A = {} } "
-	  "}", "bot.lua:1: /: there is no state or intent '/B'\n"
-	  "bot.lua:1: warning: there is no classifier in this version: "
-	  "intents never match\n" },
+	  "= { '/Y' } } } }", "loaded\n" },
+	{ "return bot { intents = { ['/A'] = { 'x' }, ['/Y'] = {} }, states = "
+	  "{ A = { ['intent!'] = { '/A', '/Y' } } } }", "loaded\n" },
+	{ "return bot { intents = {\n ['/A'] = { 'x' } }, states = { A = {} } "
+	  "}", "bot.lua:2: warning: no state has the trigger intent = \"/A\": "
+	  "its phrases lead nowhere\nloaded\n" },
+	{ "return bot { intents = {\n ['/Ab'] = { 'x' } }, states = { Abc = {} "
+	  "} }", "bot.lua:2: /: there is no state or intent '/Ab'; did you "
+	  "mean '/Abc'?\n" },
+	{ "return bot { intents = {\n ['/Q'] = { 'x' } } }",
+	  "bot.lua:2: /: there is no state or intent '/Q'\n" },
+	{ "return bot { intents = 5 }",
+	  "bot.lua:1: /: 'intents' is a table of lists, not a number\n" },
+	{ "return bot { intents = { 'x' } }",
+	  "bot.lua:1: /: 'intents' has an item without a name: [\"/Path\"] = "
+	  "{ ... }\n" },
+	{ "return bot { intents = {\n ['/A'] = 'x' }, intent = '/A' }",
+	  "bot.lua:2: /: the phrases of '/A' are a list\n" },
+	{ "return bot { intents = {\n ['/A'] = { 'x', '?' } }, intent = '/A' }",
+	  "bot.lua:2: /: the phrases of '/A': '?' has no words\n" },
 
 	/* reactions */
 	{ "return bot { 5 }", "bot.lua:1: /: a number is no reaction\n" },

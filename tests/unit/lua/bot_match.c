@@ -224,6 +224,99 @@ static void a_hostile_query(void **state)
 	free(text);
 }
 
+static const char intents[] =
+	"return bot { intents = {\n"
+	"  ['/Agent'] = { 'i want to speak to an agent', 'a human please',\n"
+	"    'connect me with a person' },\n"
+	"  ['/Hours'] = { 'when do you open', 'what are your opening hours',\n"
+	"    'until when are you there' },\n"
+	"  ['/Person'] = { 'i want to speak to a human', 'a person please' },\n"
+	"}, states = {\n"
+	"  Start = { q = '$regex</start>', states = {\n"
+	"    Near = { intent = { '/Unknown', '/Person' }, 'near' } } },\n"
+	"  Agent = { ['intent!'] = '/Agent', 'agent' },\n"
+	"  Hours = { intent = '/Hours', 'hours', states = {\n"
+	"    Any = { q = 'opening *', 'any' } } },\n"
+	"  Off = { q = 'off', modal = true, 'off' },\n"
+	"} }";
+
+static void intents_by_level(void **state)
+{
+	struct desk d;
+	struct caller c;
+
+	(void)state;
+	with(intents, &d, &c);
+	c.heard[0] = '\0';
+	say(&c, "at what hour do you open please");
+	expect(&c, "state /Hours\nsay hours");
+	say(&c, "opening hours?");	/* a pattern goes before */
+	expect(&c, "state /Hours/Any\nsay any");
+	say(&c, "let me speak to a human");
+	expect(&c, "state /Agent\nsay agent");
+	say(&c, "shoes");
+	expect(&c, "say Sorry, I did not understand you.");
+	say(&c, "off");
+	expect(&c, "state /Off\nsay off");
+	say(&c, "i want to speak to an agent");	/* modal */
+	expect(&c, "say Sorry, I did not understand you.");
+	end(&d, &c);
+
+	/* of two that cannot be told apart the nearer one */
+	with(intents, &d, &c);
+	c.heard[0] = '\0';
+	say(&c, "speak to human");
+	expect(&c, "state /Start/Near\nsay near");
+	end(&d, &c);
+	/* but not of two that can */
+	with(intents, &d, &c);
+	c.heard[0] = '\0';
+	say(&c, "connect me with a person");
+	expect(&c, "state /Agent\nsay agent");
+	end(&d, &c);
+}
+
+/* In one level: the better score, then the place, then the path. */
+static void intents_in_a_level(void **state)
+{
+	struct desk d;
+	struct caller c;
+
+	(void)state;
+	with("return bot { intents = { x = { 'red wine', 'a glass of red' }, "
+	     "y = { 'red wine', 'red shoes' }, z = { 'green tea' } }, states = {\n"
+	     "  A = { intent = { 'none', 'z' }, 'a' },\n"
+	     "  C = { intent = 'z', 'c' }, B = { intent = 'z', 'b' },\n"
+	     "  D = { intent = 'x', 'd' }, E = { intent = 'y', 'e' } } }",
+	     &d, &c);
+	c.heard[0] = '\0';
+	say(&c, "green tea");
+	expect(&c, "state /B\nsay b");
+	say(&c, "a glass of red wine");
+	expect(&c, "state /D\nsay d");
+	say(&c, "red shoes");
+	expect(&c, "state /E\nsay e");
+	end(&d, &c);
+}
+
+static void digits_are_queries(void **state)
+{
+	struct desk d;
+	struct caller c;
+
+	(void)state;
+	with("return bot { states = {\n"
+	     "  One = { q = '1', 'one' }, Hash = { q = '$regex<[#*]>', 'hash' }"
+	     " } }", &d, &c);
+	for (const char *k = "1#2*"; *k; k++) {
+		c.s->ops->query(c.s, QUERY_DIGIT, k, 1);
+		turn(&c);
+	}
+	expect(&c, "state /One\nsay one\nstate /Hash\nsay hash\n"
+	       "say Sorry, I did not understand you.\nsay hash");
+	end(&d, &c);
+}
+
 static void root_answers_start(void **state)
 {
 	(void)state;
@@ -299,6 +392,9 @@ int main(void)
 		cmocka_unit_test(start_is_the_engines),
 		cmocka_unit_test(parse_tree),
 		cmocka_unit_test(a_hostile_query),
+		cmocka_unit_test(intents_by_level),
+		cmocka_unit_test(intents_in_a_level),
+		cmocka_unit_test(digits_are_queries),
 		cmocka_unit_test(root_answers_start),
 		cmocka_unit_test(events),
 		cmocka_unit_test(no_match),

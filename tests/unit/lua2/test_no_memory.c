@@ -16,6 +16,7 @@
 #include "core/config.h"
 #include "core/media/media.h"
 #include "core/problem.h"
+#include "lua/classifier.h"
 #include "lua/pattern.h"
 #include "lua/pattern_names.h"
 #include "lua/scan.h"
@@ -131,6 +132,25 @@ static bool pattern(void)
 	return ok;
 }
 
+static bool classifier(void)
+{
+	struct classifier *c = classifier_new();
+	struct utterance *u = utterance_new("blue pizza", 10);
+	const float *scores = NULL;
+	bool ok = c && u &&
+		!classifier_add(c, "/A", "green pizza", 11) &&
+		!classifier_add(c, "/B", "a red car", 9) &&
+		!classifier_train(c);
+
+	if (ok)
+		scores = classifier_score(c, u);
+	if (scores)
+		assert_true(scores[0] > scores[1]);
+	classifier_free(c);
+	utterance_free(u);
+	return ok && scores;
+}
+
 /* A default that could not be read must not be left out. */
 static void assert_complete(const struct config *c)
 {
@@ -229,6 +249,12 @@ static void patterns_without_memory(void **state)
 	sweep(pattern);
 }
 
+static void classifier_without_memory(void **state)
+{
+	(void)state;
+	sweep(classifier);
+}
+
 static void config_without_memory(void **state)
 {
 	static const char text[] =
@@ -265,6 +291,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(scanner_without_memory),
 		cmocka_unit_test(patterns_without_memory),
+		cmocka_unit_test(classifier_without_memory),
 		cmocka_unit_test(config_without_memory),
 		cmocka_unit_test(defaults_without_memory),
 		cmocka_unit_test(media_without_memory),
