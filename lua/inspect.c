@@ -1,7 +1,6 @@
 /* What a session keeps, for tests of bots and `tandem chat`. */
 #include <lauxlib.h>
 
-#include "client.h"
 #include "inspect.h"
 #include "plain.h"
 #include "session.h"
@@ -26,13 +25,9 @@ static json_t *kept_session(const struct session_lua *s)
 
 static json_t *kept_client(const struct session_lua *s)
 {
-	const struct bot *bot = s->shard->bot;
-	json_t *v = NULL;
+	json_t *v = s->kept.client ? json_copy((json_t *)client_data(&s->kept))
+				   : json_incref(s->client);
 
-	if (s->call && *s->call->from)
-		v = client_get(bot->sc->clients, bot->name, s->call->from);
-	else if (s->client)
-		v = json_incref(s->client);
 	return v ? v : json_object();
 }
 

@@ -16,6 +16,7 @@
 #include "reaction.h"
 #include "scan.h"
 #include "shard.h"
+#include "template.h"
 
 #define DEPTH_MAX 32
 
@@ -66,13 +67,29 @@ static void check_path(lua_State *L, const struct list_place *at,
 	lua_pop(L, 1);
 }
 
-/* Templates are for literals of the bot file, and not there yet. */
-static void check_text(lua_State *L, int idx, const struct list_place *at,
-		       const struct reaction *r)
+/* A text at load that has a template: pushes it compiled, as a reaction, and
+ * is true; false: it is an ordinary text. */
+static bool freeze_template(lua_State *L, int idx,
+			    const struct list_place *at,
+			    const struct reaction *r)
 {
-	if (at->p && strstr(lua_tostring(L, idx), "{{"))
-		complain(L, at, r, "templates '{{ }}' are not available in "
-			 "this version");
+	const struct template_place where = {
+		r && r->source ? r->source->path : at->file,
+		r && r->line ? r->line : at->line,
+	};
+	struct reaction *made;
+	char err[256];
+
+	/* What a handler gives us is text, whatever is in it. */
+	if (!at->p || !strstr(lua_tostring(L, idx), "{{"))
+		return false;
+	if (template_compile(L, idx, &where, err, sizeof(err))) {
+		complain(L, at, r, "%s", err);
+		return false;
+	}
+	made = reaction_of_template(L);
+	made->line = where.line;
+	return true;
 }
 
 /* Whether what is said here would be heard. */
@@ -116,6 +133,21 @@ static bool refuse_field(lua_State *L, const struct list_place *at,
 	return true;
 }
 
+/* Whether a text of the value, or of its fields, has a template. */
+static bool has_template(json_t *v)
+{
+	const char *name;
+	json_t *field;
+
+	if (json_is_string(v))
+		return template_is(json_string_value(v),
+				   json_string_length(v));
+	json_object_foreach(v, name, field)
+		if (has_template(field))
+			return true;
+	return false;
+}
+
 /* At load only: in a handler it is checked when it is sent. */
 static void check_switch(lua_State *L, const struct list_place *at,
 			 const struct reaction *r)
@@ -128,8 +160,15 @@ static void check_switch(lua_State *L, const struct list_place *at,
 
 	if (!at->p)
 		return;
-	json_object_foreach(r->fields, name, v)
+	json_object_foreach(r->fields, name, v) {
 		refused = refuse_field(L, at, r, name) || refused;
+		if (has_template(v)) {
+			complain(L, at, r, "switch: '%s' holds a template; "
+				 "they are for texts that are said, a function "
+				 "can build this", name);
+			refused = true;
+		}
+	}
 	if (refused)
 		return;
 	if (action_parse(&a, r->fields, NULL, &err)) {
@@ -190,10 +229,14 @@ static void freeze_reaction(lua_State *L, int idx, struct list_place *at,
 	}
 	switch (r->kind) {
 	case R_SAY:
-		lua_getiuservalue(L, idx, 1);
-		check_text(L, -1, at, r);
 		check_heard(L, at, r);
+		lua_getiuservalue(L, idx, 1);
+		if (lua_isstring(L, -1) &&
+		    freeze_template(L, lua_gettop(L), at, r))
+			lua_setiuservalue(L, idx, 1);
 		lua_pop(L, 1);
+		break;
+	case R_TEMPLATE:
 		break;
 	case R_RANDOM:
 		freeze_random(L, idx, &in, r);
@@ -246,8 +289,9 @@ void list_freeze_item(lua_State *L, int idx, struct list_place *at)
 	idx = lua_absindex(L, idx);
 	switch (lua_type(L, idx)) {
 	case LUA_TSTRING:
-		check_text(L, idx, at, NULL);
 		check_heard(L, at, NULL);
+		if (freeze_template(L, idx, at, NULL))
+			return;
 		break;
 	case LUA_TFUNCTION:
 		if (lua_iscfunction(L, idx))

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "template.h"
 #include "token.h"
 
 #define DEPTH_MAX 512
@@ -70,15 +71,27 @@ static bool is_body(const struct reader *r, size_t i)
 	return false;
 }
 
-static bool has(const struct reader *r, const struct token *t)
+/* Adds the literal if it has a template; -1: no memory. */
+static int add(struct literals *l, const struct reader *r,
+	       const struct token *t)
 {
-	size_t len;
-	char *s = token_string(r->src, t, &len);
-	const char *open = s ? strstr(s, "{{") : NULL;
-	const bool is = open && strstr(open, "}}");
+	struct literal *more, new = { t->at, t->len, t->line, NULL, 0 };
 
-	free(s);
-	return is;
+	new.text = token_string(r->src, t, &new.text_len);
+	if (!new.text)
+		return -1;
+	if (!template_is(new.text, new.text_len)) {
+		free(new.text);
+		return 0;
+	}
+	more = realloc(l->list, (l->count + 1) * sizeof(*more));
+	if (!more) {
+		free(new.text);
+		return -1;
+	}
+	l->list = more;
+	l->list[l->count++] = new;
+	return 0;
 }
 
 /* Whether the value at `i` is one of two, or the end of a text. */
@@ -172,18 +185,17 @@ static void see(struct reader *r, size_t i)
 	}
 }
 
-int literals_check(const char *file, const char *source, size_t len,
-		   struct problems *p)
+int literals_find(struct literals *l, const char *source, size_t len)
 {
 	struct reader *r = calloc(1, sizeof(*r));
 	struct token *tok = r ? tokens_read(source, len) : NULL;
-	const int rc = tok ? 0 : -1;
+	int rc = tok ? 0 : -1;
 
 	if (tok) {
 		r->src = source;
 		r->tok = tok;
 	}
-	for (size_t i = 0; tok && tok[i].type != TOKEN_END; i++) {
+	for (size_t i = 0; !rc && tok[i].type != TOKEN_END; i++) {
 		see(r, i);
 		switch (tok[i].type) {
 		case '{':
@@ -202,10 +214,8 @@ int literals_check(const char *file, const char *source, size_t len,
 			break;
 		case TOKEN_STRING:
 			if (r->depth && r->frames[r->depth - 1].function &&
-			    is_said(r, i) && has(r, &tok[i]))
-				problem_add(p, file, tok[i].line, "templates "
-					    "'{{ }}' are not available in "
-					    "this version");
+			    is_said(r, i))
+				rc = add(l, r, &tok[i]);
 			break;
 		}
 	}
@@ -213,4 +223,12 @@ out:
 	free(tok);
 	free(r);
 	return rc;
+}
+
+void literals_free(struct literals *l)
+{
+	for (size_t i = 0; i < l->count; i++)
+		free(l->list[i].text);
+	free(l->list);
+	*l = (struct literals){0};
 }

@@ -21,6 +21,7 @@
 #include "program_i.h"
 #include "reaction.h"
 #include "scan.h"
+#include "template.h"
 
 #define DEPTH_MAX STATE_DEPTH_MAX
 #define STATES_MAX 100000
@@ -420,6 +421,38 @@ static char *text_key(struct build *b, int idx, const char *key)
 	return s;
 }
 
+/* A fallback with a template is said by a handler of its own, which stands in
+ * the root but is no state that anything leads to. */
+static void fallback_template(struct build *b)
+{
+	struct state *root = b->prog->root, *st;
+	const int line = line_of(root, "fallback");
+	const struct template_place where = { root->file, line };
+	lua_State *L = b->L;
+	char err[256];
+
+	lua_pushstring(L, b->prog->fallback);
+	if (template_compile(L, -1, &where, err, sizeof(err))) {
+		problem(b, root, line, "%s", err);
+		lua_pop(L, 1);
+		return;
+	}
+	st = calloc(1, sizeof(*st));
+	if (!st)
+		no_memory(b);
+	b->prog->fallback_state = st;
+	*st = (struct state){
+		.path = root->path, .name = root->name, .parent = root,
+		.list = LUA_NOREF, .file = root->file, .line = line,
+	};
+	reaction_of_template(L)->line = line;
+	lua_createtable(L, 1, 0);
+	lua_insert(L, -2);
+	lua_rawseti(L, -2, 1);
+	st->list = luaL_ref(L, LUA_REGISTRYINDEX);
+	lua_pop(L, 1);
+}
+
 void program_build(lua_State *L, struct program **pp,
 		   const struct program_source *from)
 {
@@ -442,8 +475,7 @@ void program_build(lua_State *L, struct program **pp,
 	free(name);
 	prog->fallback = text_key(&b, idx, "fallback");
 	if (prog->fallback && strstr(prog->fallback, "{{"))
-		problem(&b, prog->root, line_of(prog->root, "fallback"),
-			"templates '{{ }}' are not available in this version");
+		fallback_template(&b);
 	program_intents(&b, idx);
 	prog->index = match_index_new(prog);
 	if (!prog->index)
@@ -496,6 +528,7 @@ void program_free(struct program *prog)
 	pattern_names_free(prog->patterns);
 	free(prog->all);
 	free(prog->fallback);
+	free(prog->fallback_state);
 	free(prog);
 }
 

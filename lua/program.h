@@ -70,6 +70,7 @@ struct program {
 	struct state **all;	/**< in byte order of their path         */
 	size_t count;
 	char *fallback;
+	struct state *fallback_state;	/**< says it, if it has a template */
 	unsigned randoms;
 	struct pattern_names *patterns;	/**< what $Name can be           */
 	struct match_index *index;

@@ -73,6 +73,16 @@ static struct reaction *make(lua_State *L, enum reaction_kind kind)
 	return r;
 }
 
+struct reaction *reaction_of_template(lua_State *L)
+{
+	struct reaction *r = make(L, R_TEMPLATE);
+
+	r->used = r->frozen = true;
+	lua_insert(L, -2);
+	lua_setiuservalue(L, -2, 1);
+	return r;
+}
+
 static int wrong(lua_State *L, const char *fmt, ...)
 {
 	va_list ap;

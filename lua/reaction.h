@@ -18,6 +18,7 @@ struct state;
 
 enum reaction_kind {
 	R_SAY, R_RANDOM, R_SWITCH, R_WHEN, R_ENTER, R_GO, R_HANGUP, R_BOT,
+	R_TEMPLATE,		/**< a text with expressions, compiled   */
 	R_MISSING,		/**< a word this version does not have   */
 	R_WRONG,		/**< built from wrong arguments          */
 };
@@ -38,6 +39,9 @@ struct reaction {
 void reaction_open(lua_State *L);
 /** The reaction at `idx`, or NULL. */
 struct reaction *reaction_at(lua_State *L, int idx);
+
+/** Makes a reaction of the compiled template on top of the stack. */
+struct reaction *reaction_of_template(lua_State *L);
 
 /** Where list_freeze() finds itself. */
 struct list_place {

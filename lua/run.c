@@ -23,6 +23,7 @@
 #include "sandbox.h"
 #include "session.h"
 #include "shard.h"
+#include "template.h"
 
 #define MESSAGE_MAX 1000	/* bytes of an error's text */
 #define CALL 1		/* stack: the call object, then the frames */
@@ -188,6 +189,12 @@ static void item(lua_State *L, struct run *run, lua_KFunction k)
 			lua_getiuservalue(L, -1, 1);
 			lua_replace(L, -2);
 			break;
+		case R_TEMPLATE:
+			lua_getiuservalue(L, -1, 1);
+			lua_replace(L, -2);
+			template_expand(L, run);
+			replies_add(L, run);
+			return;
 		case R_RANDOM:
 			lua_getiuservalue(L, -1, 1);
 			n = choose(run, r, (unsigned)lua_rawlen(L, -1));

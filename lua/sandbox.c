@@ -18,6 +18,7 @@
 #include "sandbox.h"
 #include "session.h"
 #include "shard.h"
+#include "template.h"
 
 #define TRACEBACK_MAX 4000
 
@@ -230,7 +231,9 @@ int l_require(lua_State *L)
 		meter_rethrow(L, rc);
 		return lua_error(L);
 	}
+	lua_pop(L, 1);
 	shard_scan(L, src);
+	shard_chunk(L, src, chunk);
 	lua_rawgeti(L, LUA_REGISTRYINDEX, sh->env);
 	lua_setupvalue(L, -2, 1);
 	lua_pushlightuserdata(L, (void *)&modules_key);
@@ -431,6 +434,7 @@ void sandbox_open(lua_State *L)
 	open_math(L);
 	open_os(L);
 	reaction_open(L);
+	template_open(L);
 
 	/* What is in no library is an error, and a hint. */
 	lua_createtable(L, 0, 1);

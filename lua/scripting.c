@@ -157,6 +157,7 @@ static void bot_free(struct bot *bot)
 	}
 	while ((src = bot->sources)) {
 		bot->sources = src->next;
+		literals_free(&src->literals);
 		free(src->module);
 		free(src->path);
 		free(src->text);

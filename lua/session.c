@@ -330,14 +330,25 @@ static void ask(struct session_lua *s, struct action *a)
 			 "%s", err.text);
 }
 
-static void say_fallback(struct session_lua *s)
+/* Says the fallback prompt in answer to `in`, or NULL; takes it. */
+static void say_fallback(struct session_lua *s, struct input *in)
 {
-	const char *text = s->shard->program->fallback;
+	const struct program *prog = s->shard->program;
+	const char *text = prog->fallback ? prog->fallback : FALLBACK;
 
-	if (!text)
-		text = FALLBACK;
-	if (!s->transferring)
-		ask(s, action_say(text, strlen(text), 0));
+	if (s->transferring || s->gone || s->closed ||
+	    !prog->fallback_state) {
+		input_free(in);
+		if (!s->transferring)
+			ask(s, action_say(text, strlen(text), 0));
+		return;
+	}
+	if (!in)
+		in = calloc(1, sizeof(*in));
+	if (!in)
+		return;
+	in->error = true;	/* what fails in it is not raised again */
+	run_start(s, prog->fallback_state, in);
 }
 
 /* A log line is one line: a traceback's breaks become bars. */
@@ -399,7 +410,7 @@ static void script_error(struct session_lua *s, const struct run *run)
 		}
 	}
 	if (!again)
-		say_fallback(s);
+		say_fallback(s, NULL);
 	ask(s, action_new(ACT_HANGUP));
 }
 
@@ -431,8 +442,7 @@ static void no_match(struct session_lua *s, struct input *in)
 				 "handler");
 		return;
 	}
-	input_free(in);
-	say_fallback(s);
+	say_fallback(s, in);
 	if (++s->misses >= MISSES_MAX)
 		ask(s, action_new(ACT_HANGUP));
 }

@@ -22,6 +22,7 @@
 #include "scan.h"
 #include "session.h"
 #include "shard.h"
+#include "template.h"
 
 /* Loading a bot may take this many handlers' budgets. */
 #define LOAD_BUDGETS 20
@@ -31,6 +32,7 @@ struct loading {
 	struct problems *p;
 	struct scan *scan;
 	struct module_scan *modules;
+	struct problems own;	/* not yet with their states */
 };
 
 struct shard *shard_of(lua_State *L)
@@ -131,7 +133,19 @@ static void add_scanned(struct loading *ld, const struct problems *own)
 
 /* ---- loading ---- */
 
-void shard_scan(lua_State *L, const struct source *src)
+/* What only the source shows of its functions, found once for all shards. */
+static void find_literals(lua_State *L, struct source *src)
+{
+	if (src->read)
+		return;
+	if (literals_find(&src->literals, src->text, src->len)) {
+		literals_free(&src->literals);
+		luaL_error(L, "no memory");
+	}
+	src->read = true;
+}
+
+void shard_scan(lua_State *L, struct source *src)
 {
 	struct loading *ld = shard_of(L)->loading;
 	struct module_scan *m = calloc(1, sizeof(*m));
@@ -142,8 +156,14 @@ void shard_scan(lua_State *L, const struct source *src)
 	ld->modules = m;
 	m->file = src->path;
 	m->scan = scan_open(src->path, src->text, src->len, ld->p);
-	if (!m->scan || literals_check(src->path, src->text, src->len, ld->p))
+	if (!m->scan)
 		luaL_error(L, "no memory");
+	find_literals(L, src);
+}
+
+void shard_chunk(lua_State *L, const struct source *src, const char *chunk)
+{
+	template_load(L, src, chunk, shard_of(L)->loading->p);
 }
 
 void shard_required(lua_State *L, const struct source *src)
@@ -180,16 +200,24 @@ static int lines(const struct source *src)
 	return n;
 }
 
+/* Pushes the bot file's chunk; what is wrong with its templates is told with
+ * the state it stands in. */
+static void load_templates(lua_State *L, struct loading *ld,
+			   const char *chunk)
+{
+	template_load(L, ld->sh->bot->sources, chunk, &ld->own);
+	add_scanned(ld, &ld->own);
+	problems_free(&ld->own);
+}
+
 /* Builds everything; the argument is a struct loading. */
 static int l_build(lua_State *L)
 {
 	struct loading *ld = lua_touserdata(L, 1);
 	struct shard *sh = ld->sh;
-	const struct source *src = sh->bot->sources;
+	struct source *src = sh->bot->sources;
 	const struct reaction *r;
-	struct problems own = {0};
 	char chunk[1024];
-	bool fine;
 
 	lua_settop(L, 0);
 	call_open(L);
@@ -201,15 +229,16 @@ static int l_build(lua_State *L)
 	snprintf(chunk, sizeof(chunk), "@%s", src->path);
 	if (luaL_loadbufferx(L, src->text, src->len, chunk, "t"))
 		return lua_error(L);
+	lua_pop(L, 1);
+	ld->scan = scan_open(src->path, src->text, src->len, &ld->own);
+	add_scanned(ld, &ld->own);
+	problems_free(&ld->own);
+	if (!ld->scan)
+		return luaL_error(L, "no memory");
+	find_literals(L, src);
+	load_templates(L, ld, chunk);
 	lua_rawgeti(L, LUA_REGISTRYINDEX, sh->env);
 	lua_setupvalue(L, -2, 1);
-	ld->scan = scan_open(src->path, src->text, src->len, &own);
-	fine = ld->scan &&
-		!literals_check(src->path, src->text, src->len, &own);
-	add_scanned(ld, &own);
-	problems_free(&own);
-	if (!fine)
-		return luaL_error(L, "no memory");
 	lua_call(L, 0, 1);
 	r = reaction_at(L, -1);
 	if (!r || r->kind != R_BOT) {
@@ -262,6 +291,7 @@ static int load(struct shard *sh, struct problems *p)
 		add_message(&ld, lua_tostring(L, -1));
 	}
 	lua_settop(L, 0);
+	problems_free(&ld.own);
 	close_scans(&ld);
 	return p->errors == before ? 0 : UV_EINVAL;
 }

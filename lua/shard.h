@@ -14,6 +14,7 @@
 
 #include "core/bot.h"
 #include "core/reach.h"
+#include "literals.h"
 #include "stack_guard.h"
 
 struct coverage;
@@ -35,6 +36,8 @@ struct source {
 	char *path;
 	char *text;
 	size_t len;
+	bool read;		/**< its literals have been looked for   */
+	struct literals literals;	/**< with templates, in functions */
 };
 
 /** A coroutine kept for the next handler. */
@@ -104,7 +107,9 @@ void shard_thread_done(struct shard *sh, struct thread *t, bool clean);
 
 /** What scanning the module `src` shows is told; then the table it returned,
  * on top of the stack, so that its states have their own lines. */
-void shard_scan(lua_State *L, const struct source *src);
+void shard_scan(lua_State *L, struct source *src);
+/** Pushes the chunk of a source whose syntax was found right. */
+void shard_chunk(lua_State *L, const struct source *src, const char *chunk);
 void shard_required(lua_State *L, const struct source *src);
 
 /** A module's source for require, or NULL with a message in `err`. */

@@ -6,6 +6,10 @@
 
 #include "lua/scripting.h"
 
+#define NO_X "template: 'x' is not defined; it sees call, session, client, " \
+	"temp, request, parseTree and the library\n"
+#define TEMPLATE(line) "bot.lua:" line ": /: " NO_X
+
 static const struct { const char *source, *said; } table[] = {
 	{ "return bot {}", "loaded\n" },
 	{ "return bot { name = 'x', 'hi', states = {} }", "loaded\n" },
@@ -77,8 +81,8 @@ static const struct { const char *source, *said; } table[] = {
 	{ "return bot { states = { A = { modal = 1 } } }",
 	  "bot.lua:1: /A: 'modal' is true or false, not a number\n" },
 	{ "return bot {\n fallback = 'Sorry {{ session.name }}' }",
-	  "bot.lua:2: /: templates '{{ }}' are not available in this version"
-	  "\n" },
+	  "loaded\n" },
+	{ "return bot {\n fallback = 'Sorry {{ x }}' }", TEMPLATE("2") },
 	{ "return bot { fallback = 5 }",
 	  "bot.lua:1: /: 'fallback' is a text, not a number\n" },
 	{ "return bot { patterns = {} }", "loaded\n" },
@@ -202,13 +206,21 @@ static const struct { const char *source, *said; } table[] = {
 	  "bot.lua:1: /: 'random' needs a list, not a string\n" },
 	{ "return bot { hangup 'x' }",
 	  "bot.lua:1: /: 'hangup' takes nothing: hangup()\n" },
-	{ "return bot { 'Hi {{ call.client.name }}' }",
-	  "bot.lua:1: /: templates '{{ }}' are not available in this version"
-	  "\n" },
-	{ "return bot {\n'x',\na '{{ 1 }}',\nrandom { '{{' } }",
-	  "bot.lua:3: /: templates '{{ }}' are not available in this version"
-	  "\nbot.lua:4: /: templates '{{ }}' are not available in this "
-	  "version\n" },
+	{ "return bot { 'Hi {{ call.client.name }}' }", "loaded\n" },
+	{ "return bot {\n'x',\na '{{ x }}',\nrandom { '{{' } }",
+	  TEMPLATE("3") "bot.lua:4: /: template: '{{' without '}}'\n" },
+	{ "return bot { '{{ }}' }",
+	  "bot.lua:1: /: template: nothing stands in '{{ }}'\n" },
+	{ "return bot { states = { A = {\na '{{ 1 + }}' } } }",
+	  "bot.lua:2: /A: template '{{ 1 + }}': unexpected symbol near <eof>\n"
+	},
+	{ "return bot { '{{ 1) + (2 }}' }",
+	  "bot.lua:1: /: template '{{ 1) + (2 }}': <eof> expected near ')'\n"
+	},
+	{ "return bot { switch { phoneNumber = 1, headers = { a = "
+	  "'{{ client.id }}' } } }",
+	  "bot.lua:1: /: switch: 'headers' holds a template; they are for "
+	  "texts that are said, a function can build this\n" },
 	{ "return bot { audio 'x.wav' }",
 	  "bot.lua:1: /: 'audio' is not available in this version\n" },
 	{ "return bot { states = { A = {\n dtmf { max = 4 } } } }",
@@ -317,10 +329,12 @@ static void modules(void **state)
 		{ "return { q = 'x', 'y', states = {\nB = {\n5 } } }",
 		  "return bot { states = { A = require 'm' } }",
 		  "m.lua:3: /A/B: a number is no reaction\n" },
-		{ "return { 'x', function()\nreturn 'Hi {{ name }}' end }",
+		{ "return { 'x', function()\nreturn 'Hi {{ x }}' end }",
 		  "return bot { states = { A = require 'm' } }",
-		  "m.lua:2: templates '{{ }}' are not available in this "
-		  "version\n" },
+		  "m.lua:2: " NO_X },
+		{ "return { 'x',\n'Hi {{ x }}' }",
+		  "return bot { states = { A = require 'm' } }",
+		  "m.lua:2: /A: " NO_X },
 		{ "return { 'x' }", "return bot { states = { A = require 'm', "
 		  "B = require 'm' } }", "loaded\n" },
 	};
@@ -341,8 +355,6 @@ static void modules(void **state)
 	assert_false(failed);
 }
 
-#define TEMPLATE(line) "bot.lua:" line ": /: templates '{{ }}' are not " \
-	"available in this version\n"
 
 /* In functions too, as far as can be seen; other text is text. */
 static void templates_in_functions(void **state)
@@ -363,7 +375,7 @@ static void templates_in_functions(void **state)
 		{ "return call.context and 'Hi {{ x }}' or 'no'",
 		  TEMPLATE("2") },
 		{ "return when(function() end) { 'Hi {{ x }}' }:otherwise {\n"
-		  "'x {{ y }}' }", TEMPLATE("2") TEMPLATE("3") },
+		  "'x {{ x }}' }", TEMPLATE("2") TEMPLATE("3") },
 		{ "call:say 'Hi {{ x }}'", "loaded\n" },
 		{ "log 'Hi {{ x }}'", "loaded\n" },
 		{ "return (('x'):gsub('{{.-}}', ''))", "loaded\n" },
