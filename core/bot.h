@@ -133,6 +133,12 @@ struct bot_ops {
 		    const struct session_handlers *h, void *arg,
 		    struct session **sp);
 	void (*stats)(const struct bot *bot, struct bot_stats *st);
+	/**
+	 * A newer version has taken its place: no session is opened in it any
+	 * more, and at the end of the turn in which its last one is closed,
+	 * first gone(arg) is called and then it is freed.
+	 */
+	void (*retire)(struct bot *bot, void (*gone)(void *arg), void *arg);
 	/** Frees the program; its sessions are closed first. */
 	void (*unload)(struct bot *bot);
 	/** Frees the scripting side; its bots are unloaded first. */

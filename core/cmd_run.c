@@ -58,10 +58,13 @@ static void on_end_signal(uv_signal_t *handle, int signum)
 
 static void on_reload_signal(uv_signal_t *handle, int signum)
 {
-	(void)handle;
+	struct runner *r = handle->data;
+
 	(void)signum;
-	log_warn("SIGHUP: reload is not available in this version; restart "
-		 "the node to read its config again");
+	if (!r->node)
+		return;
+	log_info("SIGHUP: reloading");
+	node_reload(r->node);
 }
 
 static int catch_signals(struct runner *r)

@@ -269,6 +269,11 @@ int log_open(const struct log_options *o)
 	return 0;
 }
 
+int log_reopen(void)
+{
+	return sink_reopen(atomic_load(&the_log.sink));
+}
+
 void log_close(void)
 {
 	sink_close(atomic_exchange(&the_log.sink, NULL), CLOSE_MS);

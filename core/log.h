@@ -22,6 +22,9 @@ struct log_options {
 /** Opens the log and starts its writer. 0, or a negative UV_E*. */
 int log_open(const struct log_options *o);
 
+/** Opens the log's file anew, as sink_reopen(). */
+int log_reopen(void);
+
 /** Writes what is in the ring (waits at most 1 s), and ends the writer. */
 void log_close(void);
 

@@ -220,6 +220,11 @@ static void control_drain(void *arg)
 	engine_drain(n->engine);
 }
 
+static void control_reload(void *arg)
+{
+	node_reload(arg);
+}
+
 static int open_control(struct node *n, struct problems *p)
 {
 	const struct config *c = n->config;
@@ -243,6 +248,9 @@ static int open_control(struct node *n, struct problems *p)
 		.info = node_info,
 		.stats = node_stats,
 		.drain = control_drain,
+		.reload = control_reload,
+		.bots = node_bots,
+		.reload_bot = node_reload_bot,
 		.arg = n,
 	}, &failed);
 	if (err && failed >= 0 && (size_t)failed < c->control_count)
@@ -381,6 +389,7 @@ void node_close(struct node *n)
 {
 	if (!n)
 		return;
+	node_reload_stop(n);
 	if (n->control)
 		control_close(n->control);
 	if (n->engine)

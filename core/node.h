@@ -41,6 +41,13 @@ void node_drain(struct node *n);
 void node_stop(struct node *n);
 
 /**
+ * Loads every bot again and opens the log and the CDR file anew; returns at
+ * once, and what is found wrong on the way is logged. A bad bot is refused,
+ * and its running version stays. A changed config is checked, and logged.
+ */
+void node_reload(struct node *n);
+
+/**
  * Ends what is left and frees the node. Runs the loop, for 2 s at most, until
  * the far ends have confirmed; the caller runs it once more before he closes
  * it. NULL is allowed.

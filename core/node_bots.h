@@ -1,22 +1,48 @@
 /**
- * @file node_bots.h  Every bot that a config names, loaded
+ * @file node_bots.h  Every bot that a config names, in its versions
+ *
+ * A bot that is loaded again gets a further version, which new calls go to.
+ * Live calls stay with the version they began in; it is freed when the last of
+ * them is over.
  */
 #ifndef TANDEM_NODE_BOTS_H
 #define TANDEM_NODE_BOTS_H
 
+#include <jansson.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct bot;
+struct bot_file;
+struct bots;
 struct config;
 struct loop;
 struct problems;
 struct scripting;
 struct setup;
 
+struct bot_version {
+	struct bot_version *next;	/**< the one before                 */
+	struct bot_slot *slot;
+	struct bot *bot;
+	unsigned number;		/**< from 1 on                      */
+	uint64_t loaded;		/**< ms since the epoch             */
+};
+
+/** A bot of the config. */
+struct bot_slot {
+	struct bots *bots;
+	const struct bot_file *file;	/**< borrowed                       */
+	struct bot_version *versions;	/**< newest first: it takes calls   */
+	unsigned last;			/**< number of the newest           */
+};
+
 struct bots {
 	struct scripting *scripting;
+	struct loop *loop;
 	const struct config *config;	/**< borrowed: the bots' names      */
-	struct bot **list;		/**< in the config's order          */
+	const struct setup *setup;
+	struct bot_slot *list;		/**< in the config's order          */
 };
 
 /**
@@ -29,7 +55,23 @@ int bots_open(struct bots *b, struct loop *loop, const struct setup *s,
 /** Ends their sessions and frees them. */
 void bots_close(struct bots *b);
 
-/** Bot by its name in the config, or NULL. */
+/** Newest version of a bot by its name in the config, or NULL. */
 struct bot *bots_find(const struct bots *b, const char *name);
+
+/** Bot by its name, or NULL. */
+struct bot_slot *bots_slot(const struct bots *b, const char *name);
+
+/**
+ * Loads the bot's file again as its newest version. 0, or UV_EINVAL with the
+ * errors in `p`: then the running version stays. Takes as long as its source
+ * is long, on the main thread.
+ */
+int bot_reload(struct bot_slot *slot, struct problems *p);
+
+/** Sessions, Lua states and bytes of all its versions: for node.stats. */
+json_t *bot_stats_json(const struct bot_slot *slot);
+
+/** {bots = [{name, versions = [...]}]}: for bot.list. New reference. */
+json_t *bots_json(const struct bots *b);
 
 #endif

@@ -5,16 +5,27 @@
 #define TANDEM_NODE_I_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "loop.h"
 #include "node_bots.h"
+#include "problem.h"
 
 enum node_state {
 	NODE_RUN,	/**< takes calls                                  */
 	NODE_DRAIN,	/**< takes none, and waits for the last to end    */
 	NODE_STOP,	/**< has hung up, and waits a moment for the rest */
 	NODE_OVER,	/**< ended() was called                           */
+};
+
+/** A reload under way: see node_reload.c. */
+struct reload {
+	struct timer step;
+	size_t next;		/**< bot to be loaded                       */
+	bool running;
+	bool again;		/**< asked for once more meanwhile          */
+	struct problems problems;
 };
 
 struct node {
@@ -25,6 +36,7 @@ struct node {
 	void *arg;
 
 	enum node_state state;
+	struct reload reload;
 	struct timer poll;	/**< looks whether the last call is over    */
 	uint64_t deadline;	/**< loop time at which waiting has an end  */
 	uint64_t started;	/**< ms since the epoch                     */
@@ -46,5 +58,13 @@ struct node {
 /** Answers of node.info and node.stats, for struct control_options. */
 json_t *node_info(void *arg);
 json_t *node_stats(void *arg);
+
+/** The same of bot.list and bot.reload; UV_ENOENT: no such bot. */
+json_t *node_bots(void *arg);
+int node_reload_bot(void *arg, const char *name, unsigned *version,
+		    struct problems *p);
+
+/** Takes back a reload that is under way. */
+void node_reload_stop(struct node *n);
 
 #endif

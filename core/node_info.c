@@ -5,7 +5,6 @@
 #include <unistd.h>
 #include <uv.h>
 
-#include "bot.h"
 #include "config.h"
 #include "engine.h"
 #include "event.h"
@@ -58,17 +57,9 @@ static json_t *bot_stats(const struct node *n)
 {
 	json_t *all = json_object();
 
-	for (size_t i = 0; i < n->config->bot_count; i++) {
-		struct bot_stats st = { 0 };
-
-		n->bots.scripting->ops->stats(n->bots.list[i], &st);
-		json_object_set_new(all, n->config->bots[i].name, json_pack(
-			"{s:I, s:I, s:I, s:I}",
-			"sessions", (json_int_t)st.sessions,
-			"states", (json_int_t)st.states,
-			"coroutines", (json_int_t)st.coroutines,
-			"bytes", (json_int_t)st.bytes));
-	}
+	for (size_t i = 0; i < n->config->bot_count; i++)
+		json_object_set_new(all, n->config->bots[i].name,
+				    bot_stats_json(&n->bots.list[i]));
 	return all;
 }
 
@@ -116,4 +107,11 @@ json_t *node_stats(void *arg)
 		json_object_set_new(stats, "cdr_error",
 			json_string(uv_strerror(sink_error(n->cdr))));
 	return stats;
+}
+
+json_t *node_bots(void *arg)
+{
+	const struct node *n = arg;
+
+	return bots_json(&n->bots);
 }

@@ -46,21 +46,18 @@ static int default_bots(struct config *c)
 
 int setup_read(struct setup *s, const char *file, struct problems *p)
 {
-	json_t *tree = NULL;
-
 	*s = (struct setup){ 0 };
 	if (file) {
-		tree = lua_config_read(file, &s->lines, p);
-		if (!tree)
+		s->tree = lua_config_read(file, &s->lines, p);
+		if (!s->tree)
 			goto out;
 	}
-	s->config = config_parse(tree, file, config_lines_find, s->lines, p);
+	s->config = config_parse(s->tree, file, config_lines_find, s->lines, p);
 	if (s->config && !file && default_bots(s->config)) {
 		config_free(s->config);
 		s->config = NULL;
 	}
 out:
-	json_decref(tree);
 	if (s->config)
 		return 0;
 	if (!p->errors)
@@ -73,6 +70,7 @@ void setup_free(struct setup *s)
 {
 	config_free(s->config);
 	config_lines_free(s->lines);
+	json_decref(s->tree);
 	*s = (struct setup){ 0 };
 }
 

@@ -8,6 +8,7 @@
 #ifndef TANDEM_NODE_SETUP_H
 #define TANDEM_NODE_SETUP_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -18,6 +19,7 @@ struct problems;
 struct setup {
 	struct config *config;
 	struct config_lines *lines;	/**< NULL: embedded defaults        */
+	json_t *tree;			/**< as it was written, or NULL     */
 };
 
 /** What the node's limits need, and what there is. */

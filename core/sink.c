@@ -37,9 +37,12 @@ struct sink {
 	pthread_cond_t wake;	/**< tells the writer                    */
 	pthread_cond_t done;	/**< tells who closes                    */
 	pthread_t thread;
+	char *path;		/**< NULL: stderr                        */
 	int fd;
 	bool own;		/**< fd is ours to close                 */
 	bool regular;		/**< a file: writes are not waited for   */
+	int next_fd;		/**< opened anew, for the writer, or -1  */
+	bool next_regular;
 	char *fill;		/**< lines not yet taken                 */
 	char *out;		/**< lines being written                 */
 	size_t size;
@@ -58,9 +61,12 @@ static void sink_free(struct sink *s)
 {
 	if (s->own)
 		close(s->fd);
+	if (s->next_fd >= 0)
+		close(s->next_fd);
 	pthread_mutex_destroy(&s->lock);
 	pthread_cond_destroy(&s->wake);
 	pthread_cond_destroy(&s->done);
+	free(s->path);
 	free(s->fill);
 	free(s->out);
 	free(s);
@@ -145,6 +151,22 @@ static void write_all(struct sink *s, const char *p, size_t len)
 	count_lost(s, p, len);
 }
 
+/* The file opened anew takes the old one's place. Called with the lock, which
+ * is given up for the closing: a far disk may take its time for that. */
+static void change_file(struct sink *s)
+{
+	const int old = s->fd;
+
+	if (s->next_fd < 0)
+		return;
+	s->fd = s->next_fd;
+	s->regular = s->next_regular;
+	s->next_fd = -1;
+	pthread_mutex_unlock(&s->lock);
+	close(old);
+	pthread_mutex_lock(&s->lock);
+}
+
 static void *writer(void *arg)
 {
 	struct sink *s = arg;
@@ -157,6 +179,10 @@ static void *writer(void *arg)
 		char *out;
 
 		while (!s->used && !s->closing) {
+			if (s->next_fd >= 0) {
+				change_file(s);
+				continue;
+			}
 			s->idle = true;
 			pthread_cond_wait(&s->wake, &s->lock);
 		}
@@ -170,6 +196,7 @@ static void *writer(void *arg)
 		       pthread_cond_timedwait(&s->wake, &s->lock, &until) == 0)
 			;
 		s->gathering = false;
+		change_file(s);
 
 		out = s->fill;
 		len = s->used;
@@ -233,6 +260,24 @@ static int start(struct sink *s)
 	return uv_translate_sys_error(err);
 }
 
+/* Its descriptor, or a negative UV_E*. */
+static int open_file(const char *path, bool *regular)
+{
+	/* O_NONBLOCK: a FIFO without a reader must not hold us up. */
+	const int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC |
+			    O_NOCTTY | O_NONBLOCK, 0640);
+	struct stat st;
+
+	if (fd < 0)
+		return uv_translate_sys_error(errno);
+	*regular = false;
+	if (fstat(fd, &st) == 0) {
+		*regular = S_ISREG(st.st_mode);
+		mend(fd, path, &st);
+	}
+	return fd;
+}
+
 int sink_open(struct sink **sp, const char *path, size_t size)
 {
 	struct sink *s;
@@ -247,25 +292,22 @@ int sink_open(struct sink **sp, const char *path, size_t size)
 	s->fill = malloc(size);
 	s->out = malloc(size);
 	s->fd = STDERR_FILENO;
-	if (!s->fill || !s->out) {
+	s->next_fd = -1;
+	s->path = path ? strdup(path) : NULL;
+	if (!s->fill || !s->out || (path && !s->path)) {
 		err = UV_ENOMEM;
 		goto out;
 	}
 
 	if (path) {
-		/* O_NONBLOCK: a FIFO without a reader must not hold us up. */
-		s->fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC |
-			     O_NOCTTY | O_NONBLOCK, 0640);
+		s->fd = open_file(path, &s->regular);
 		if (s->fd < 0) {
-			err = uv_translate_sys_error(errno);
+			err = s->fd;
 			goto out;
 		}
 		s->own = true;
-	}
-	if (fstat(s->fd, &st) == 0) {
+	} else if (fstat(s->fd, &st) == 0) {
 		s->regular = S_ISREG(st.st_mode);
-		if (path)
-			mend(s->fd, path, &st);
 	}
 
 	err = start(s);
@@ -279,10 +321,31 @@ int sink_open(struct sink **sp, const char *path, size_t size)
 out:
 	if (s->own)
 		close(s->fd);
+	free(s->path);
 	free(s->fill);
 	free(s->out);
 	free(s);
 	return err;
+}
+
+int sink_reopen(struct sink *s)
+{
+	bool regular;
+	int fd;
+
+	if (!s || !s->path)
+		return 0;
+	fd = open_file(s->path, &regular);
+	if (fd < 0)
+		return fd;
+	pthread_mutex_lock(&s->lock);
+	if (s->next_fd >= 0)
+		close(s->next_fd);
+	s->next_fd = fd;
+	s->next_regular = regular;
+	pthread_cond_signal(&s->wake);
+	pthread_mutex_unlock(&s->lock);
+	return 0;
 }
 
 int sink_put(struct sink *s, const char *line, size_t len)

@@ -21,6 +21,13 @@ int sink_open(struct sink **sp, const char *path, size_t size);
 /** Appends a line (newline included); 0, or UV_ENOBUFS: full, and counted. */
 int sink_put(struct sink *s, const char *line, size_t len);
 
+/**
+ * Opens the path anew, for one who has renamed the file: the writer goes over
+ * to it with its next lines. 0, also for NULL and stderr, or a negative UV_E*:
+ * then it stays with the file it has.
+ */
+int sink_reopen(struct sink *s);
+
 /** Lines refused because the ring was full, or lost to a write error. */
 uint64_t sink_lost(const struct sink *s);
 

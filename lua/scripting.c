@@ -277,11 +277,36 @@ static int op_open(struct bot *bot, const struct bot_call *call,
 	return sh ? session_open(sh, call, h, arg, sp) : UV_ENOMEM;
 }
 
+static void op_unload(struct bot *bot);
+
+static void on_gone(void *arg)
+{
+	struct bot *bot = arg;
+
+	bot->gone(bot->gone_arg);
+	op_unload(bot);
+}
+
+/* Not at once: who has closed a session is still inside the program. */
+static void free_retired(struct bot *bot)
+{
+	if (bot->gone && !bot->sessions)
+		task_post(bot->sc->loop, &bot->last, on_gone, bot);
+}
+
+static void op_retire(struct bot *bot, void (*gone)(void *arg), void *arg)
+{
+	bot->gone = gone;
+	bot->gone_arg = arg;
+	free_retired(bot);
+}
+
 void bot_session_ended(struct bot *bot, struct shard *sh)
 {
 	struct shard **p;
 	size_t shards = 0;
 
+	free_retired(bot);
 	if (sh->session_count)
 		return;
 	for (struct shard *i = bot->shards; i; i = i->next)
@@ -312,6 +337,7 @@ static void op_unload(struct bot *bot)
 {
 	struct bot **p = &bot->sc->bots;
 
+	task_cancel(bot->sc->loop, &bot->last);
 	while (*p != bot)
 		p = &(*p)->next;
 	*p = bot->next;
@@ -332,6 +358,7 @@ static const struct bot_ops ops = {
 	.load = op_load,
 	.open = op_open,
 	.stats = op_stats,
+	.retire = op_retire,
 	.unload = op_unload,
 	.close = op_close,
 };

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "core/bot.h"
+#include "core/loop.h"
 #include "core/reach.h"
 #include "literals.h"
 #include "stack_guard.h"
@@ -83,6 +84,9 @@ struct bot {
 	uint64_t collected;	/**< when a full collection was last forced */
 	uint64_t serial;	/**< of the last run                     */
 	bool uses_client;	/**< its sources name call.client        */
+	void (*gone)(void *arg);	/**< retired: called when it is freed */
+	void *gone_arg;
+	struct task last;	/**< frees it                            */
 };
 
 struct lua_scripting {
@@ -116,7 +120,8 @@ void shard_required(lua_State *L, const struct source *src);
 struct source *bot_source(struct bot *bot, const char *module, bool read,
 			  char *err, size_t size);
 
-/** One session less: frees shards that are no longer needed. */
+/** One session less: frees shards that are no longer needed, and a retired
+ * bot after its last session. */
 void bot_session_ended(struct bot *bot, struct shard *sh);
 
 #endif

@@ -15,6 +15,7 @@
 struct control;
 struct engine;
 struct event_bus;
+struct problems;
 struct uv_loop_s;
 
 struct control_options {
@@ -28,6 +29,13 @@ struct control_options {
 	json_t *(*info)(void *arg);
 	json_t *(*stats)(void *arg);
 	void (*drain)(void *arg);
+	/** node.reload: control_reloaded() follows, later. */
+	void (*reload)(void *arg);
+	/** bot.list, a new reference. */
+	json_t *(*bots)(void *arg);
+	/** bot.reload: UV_ENOENT: no such bot; UV_EINVAL: errors in `p`. */
+	int (*reload_bot)(void *arg, const char *bot, unsigned *version,
+			  struct problems *p);
 	void *arg;
 	size_t queue_bytes;	/**< per client; 0: 4 MiB                    */
 	size_t ring_events;	/**< kept for `since`; 0: 8192               */
@@ -43,6 +51,9 @@ int control_open(struct control **cp, const struct control_options *o,
 /** Closes clients and sockets and removes the files. Handles close within
  * the loop's next turns. */
 void control_close(struct control *c);
+
+/** A reload is over: whoever asked for it is answered. */
+void control_reloaded(struct control *c, const struct problems *p);
 
 /** `tandem ctl`: argv after "ctl". Returns the exit status. */
 int control_client(int argc, char **argv);

@@ -7,6 +7,7 @@
 #include "core/engine.h"
 #include "core/log.h"
 #include "core/problem.h"
+#include "method_bot.h"
 #include "peer.h"
 
 #define EVENT_NAME_MAX 64
@@ -395,6 +396,9 @@ const struct method method_table[] = {
 	{ "node.info", node_info },
 	{ "node.stats", node_stats },
 	{ "node.drain", node_drain },
+	{ "node.reload", method_node_reload },
+	{ "bot.list", method_bot_list },
+	{ "bot.reload", method_bot_reload, { { "bot", PARAM_STRING, true } } },
 	{ "log.level", set_log_level, { { "level", PARAM_STRING, true } } },
 	{ "call.list", call_list },
 	{ "call.get", call_get, { CALL } },
@@ -408,10 +412,10 @@ const struct method method_table[] = {
 		{ "call", PARAM_STRING }, { "since", PARAM_MAP } } },
 	{ "events.unsubscribe", events_unsubscribe },
 	/* of the protocol, but not of this version */
-	{ "auth" }, { "node.undrain" }, { "node.reload" },
+	{ "auth" }, { "node.undrain" },
 	{ "call.originate" }, { "call.say" }, { "call.play" },
 	{ "call.dtmf" }, { "call.record" },
-	{ "bot.list" }, { "bot.reload" }, { "trunk.list" }, { "trunk.set" },
+	{ "trunk.list" }, { "trunk.set" },
 	{ "channel.list" }, { "list.get" }, { "list.add" },
 	{ "list.remove" }, { "service.register" },
 };

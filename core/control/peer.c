@@ -21,6 +21,11 @@ static void work_later(struct peer *p)
 	control_wake(p->c);
 }
 
+void peer_wake(struct peer *p)
+{
+	work_later(p);
+}
+
 static uv_stream_t *stream_of(struct peer *p)
 {
 	return (uv_stream_t *)&p->pipe;
@@ -274,7 +279,7 @@ static void handle_input(struct peer *p)
 	while (!p->closing && at < p->in_len) {
 		int r;
 
-		if (handled == REQUESTS_PER_TURN ||
+		if (handled == REQUESTS_PER_TURN || p->waits ||
 		    p->answer_bytes > ANSWERS_MARK) {
 			p->backlog = true;
 			break;
@@ -328,7 +333,7 @@ static void on_read(uv_stream_t *s, ssize_t n, const uv_buf_t *buf)
 
 static void set_reading(struct peer *p)
 {
-	const bool want = !p->eof && !p->backlog &&
+	const bool want = !p->eof && !p->backlog && !p->waits &&
 		p->answer_bytes <= ANSWERS_MARK;
 
 	if (want == p->reading)
@@ -340,21 +345,26 @@ static void set_reading(struct peer *p)
 		peer_close(p);
 }
 
+static bool may_ask(const struct peer *p)
+{
+	return !p->waits && p->answer_bytes <= ANSWERS_MARK;
+}
+
 void peer_work(struct peer *p)
 {
 	if (p->closing)
 		return;
-	if (p->backlog && p->answer_bytes <= ANSWERS_MARK)
+	if (p->backlog && may_ask(p))
 		handle_input(p);
 	peer_flush(p);
 	if (p->closing)
 		return;
 
 	/* Whoever reads slowly wakes us by having read: on_written(). */
-	if (p->backlog && p->answer_bytes <= ANSWERS_MARK)
+	if (p->backlog && may_ask(p))
 		work_later(p);
 	set_reading(p);
-	if (p->eof && !p->backlog && !p->queue_len)
+	if (p->eof && !p->backlog && !p->queue_len && !p->waits)
 		peer_close(p);
 }
 

@@ -34,6 +34,9 @@ struct peer {
 	size_t in_cap;
 	bool backlog;		/**< `in` may hold whole messages            */
 	struct skim skim;
+	bool waits;		/**< for the answer to `asked`: till then
+				     nothing more of it is carried out      */
+	struct skim asked;
 
 	struct peer_out *queue;	/**< a ring of `queue_cap`, a power of two   */
 	size_t queue_at;
@@ -59,6 +62,9 @@ void peer_send(struct peer *p, struct frame *f, bool event);
 
 /** Sees to a dirty client: requests that wait, then output. */
 void peer_work(struct peer *p);
+
+/** Has it seen to at the end of the turn. */
+void peer_wake(struct peer *p);
 
 /** Writes as much as the socket takes. */
 void peer_flush(struct peer *p);

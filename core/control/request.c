@@ -187,11 +187,39 @@ void request_run(struct peer *p, const struct skim *s, const char *data)
 		err = request_fail_uv(&r, UV_ENOMEM, NULL);
 	if (err)
 		answer_error(&r, s);
-	if (s->kind == RPC_REQUEST)
+	if (r.later && !err) {
+		p->waits = true;
+		p->asked = *s;
+	} else if (s->kind == RPC_REQUEST) {
 		send_answer(&r);
+	}
 	if (!err && r.replay)
 		peer_replay(p, r.since);
 	json_decref(r.params);
+}
+
+void request_answer(struct peer *p, const char *code, const char *message,
+		    const json_t *result)
+{
+	struct request r = { .c = p->c, .peer = p };
+
+	p->waits = false;
+	if (code) {
+		request_fail(&r, code, "%s", message);
+		answer_error(&r, &p->asked);
+	} else {
+		answer_begin(&r, &p->asked);
+		msgpack_pack_nil(&r.pk);
+		pack_json(&r.pk, result);
+		if (r.c->scratch.failed) {
+			request_fail_uv(&r, UV_ENOMEM, NULL);
+			answer_error(&r, &p->asked);
+		}
+	}
+	if (p->asked.kind == RPC_REQUEST)
+		send_answer(&r);
+	/* what came in behind it */
+	peer_wake(p);
 }
 
 void request_refuse(struct peer *p, const struct skim *s, int err)

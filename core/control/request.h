@@ -19,9 +19,10 @@ struct request {
 	json_t *params;		/**< an object, empty if there were none     */
 	msgpack_packer pk;	/**< writes the result                       */
 	const char *code;	/**< error code, or NULL                     */
-	char message[400];
+	char message[1000];
 	bool replay;		/**< after the answer, events after since    */
 	uint64_t since;
+	bool later;		/**< the handler's answer comes later        */
 };
 
 /** Refuses the request; returns -1 for the handler to return. */
@@ -33,6 +34,13 @@ int request_fail_uv(struct request *r, int err, const char *text);
 
 /** Carries out the whole message at `data` that `s` has walked. */
 void request_run(struct peer *p, const struct skim *s, const char *data);
+
+/**
+ * Answers the request that `p` waits for, which its handler has put off with
+ * `later`; the client's further requests come after it. NULL: no error.
+ */
+void request_answer(struct peer *p, const char *code, const char *message,
+		    const json_t *result);
 
 /** Answers a message that broke a limit, if its id is known. */
 void request_refuse(struct peer *p, const struct skim *s, int err);

@@ -105,11 +105,11 @@ def test_second_signal_with_peers_who_do_not_answer(three):
     assert len(node.cdrs()) == 1
 
 
-def test_sighup_says_that_reload_is_not_there(three):
+def test_sighup_ends_nothing(three):
     cust, agent, node = three
     c = connect(cust, node)
     node.process.send_signal(signal.SIGHUP)
-    node.wait_line("SIGHUP")
+    node.wait_line("reload: done")
     assert len(node.lines("SIGHUP")) == 1
     c.message("ping")
     node.wait_for("bot.say", text="pong")

@@ -255,6 +255,53 @@ static void what_cannot_be_opened_has_a_name(void **state)
 	assert_int_equal(sink_open(&s, path, 100), UV_ENXIO);
 }
 
+/* The file was renamed: what is in it stays, what follows goes to a new one;
+ * where that cannot be opened, to the old. */
+static void reopened_under_its_name(void **state)
+{
+	struct sink *s;
+	char old[80];
+	size_t len;
+	char *text;
+
+	(void)state;
+	snprintf(old, sizeof(old), "%s.1", path);
+	assert_int_equal(sink_open(&s, path, 4096), 0);
+	assert_int_equal(sink_put(s, "one\n", 4), 0);
+	poll(NULL, 0, 100);
+	assert_int_equal(rename(path, old), 0);
+	assert_int_equal(sink_put(s, "two\n", 4), 0);
+	poll(NULL, 0, 100);
+	assert_int_equal(mkdir(path, 0700), 0);
+	assert_int_equal(sink_reopen(s), UV_EISDIR);
+	assert_int_equal(rmdir(path), 0);
+	assert_int_equal(sink_put(s, "three\n", 6), 0);
+	poll(NULL, 0, 100);
+	assert_int_equal(sink_reopen(s), 0);
+	assert_int_equal(sink_reopen(s), 0);
+	assert_int_equal(sink_put(s, "four\n", 5), 0);
+	sink_close(s, 1000);
+
+	text = read_file(&len);
+	assert_int_equal(len, 5);
+	assert_memory_equal(text, "four\n", 5);
+	free(text);
+	assert_int_equal(rename(old, path), 0);
+	text = read_file(&len);
+	assert_int_equal(len, 14);
+	assert_memory_equal(text, "one\ntwo\nthree\n", 14);
+	free(text);
+
+	/* stderr stays what it is, and so does one opened and closed */
+	assert_int_equal(sink_open(&s, NULL, 1000), 0);
+	assert_int_equal(sink_reopen(s), 0);
+	sink_close(s, 1000);
+	assert_int_equal(sink_open(&s, path, 1000), 0);
+	assert_int_equal(sink_reopen(s), 0);
+	sink_close(s, 1000);
+	assert_int_equal(sink_reopen(NULL), 0);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -266,6 +313,7 @@ int main(void)
 		T(a_non_blocking_pipe_gets_every_byte),
 		T(a_half_line_of_a_crash_is_ended_first),
 		T(what_cannot_be_opened_has_a_name),
+		T(reopened_under_its_name),
 	};
 
 	signal(SIGPIPE, SIG_IGN);

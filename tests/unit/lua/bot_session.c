@@ -325,6 +325,89 @@ static void unload_in_mid_wait(void **state)
 	desk_close(&d);
 }
 
+static void count_gone(void *arg)
+{
+	++*(int *)arg;
+}
+
+/* A version that has been replaced goes with its last session. */
+static void retired_is_freed_with_its_last_session(void **state)
+{
+	struct bot_stats st;
+	struct caller a, b;
+	struct desk d;
+	int gone = 0;
+
+	(void)state;
+	desk_open(&d, plain);
+	call_in(&d, &a, "1");
+	call_in(&d, &b, "2");
+	d.sc->ops->retire(d.bot, count_gone, &gone);
+	start(&a);
+	expect(&a, "state /S\nsay Hi.");
+	say(&b, "wait");		/* a handler waits in it */
+	hang(&a);
+	turn(&a);
+	d.sc->ops->stats(d.bot, &st);
+	assert_int_equal(st.sessions, 1);
+	assert_int_equal(gone, 0);
+	hang(&b);
+	assert_int_equal(gone, 1);
+	assert_int_equal(loop_timers(d.loop), 0);
+	d.bot = NULL;
+	desk_close(&d);
+
+	/* one without sessions goes at the end of the turn */
+	gone = 0;
+	desk_open(&d, plain);
+	d.sc->ops->retire(d.bot, count_gone, &gone);
+	assert_int_equal(gone, 0);
+	loop_turn(d.loop);
+	assert_int_equal(gone, 1);
+	d.bot = NULL;
+	desk_close(&d);
+
+	/* and one that is unloaded before is freed once */
+	gone = 0;
+	desk_open(&d, plain);
+	d.sc->ops->retire(d.bot, count_gone, &gone);
+	d.sc->ops->unload(d.bot);
+	loop_turn(d.loop);
+	assert_int_equal(gone, 0);
+	d.bot = NULL;
+	desk_close(&d);
+}
+
+/* At most 500 sessions in a state, and what a bot keeps beside them is its. */
+static void module_locals_are_of_a_state(void **state)
+{
+	enum { CALLS = 1001 };
+	struct caller *c = calloc(CALLS, sizeof(*c));
+	struct bot_stats st;
+	struct desk d;
+	int firsts = 0;
+	char want[64];
+
+	(void)state;
+	assert_non_null(c);
+	desk_open(&d, "local n = 0 return bot { function() n = n + 1 "
+		  "return tostring(n) end }");
+	for (int i = 0; i < CALLS; i++) {
+		call_in(&d, &c[i], "1");
+		start(&c[i]);
+		snprintf(want, sizeof(want), "say %d", i % 500 + 1);
+		firsts += i % 500 == 0;
+		expect(&c[i], want);
+	}
+	d.sc->ops->stats(d.bot, &st);
+	assert_int_equal(st.states, firsts);
+	assert_int_equal(st.states, 3);
+	for (int i = 0; i < CALLS; i++)
+		hang(&c[i]);
+	desk_close(&d);
+	free(c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -337,6 +420,8 @@ int main(void)
 		cmocka_unit_test(texts_are_bounded),
 		cmocka_unit_test(close_in_a_callback),
 		cmocka_unit_test(unload_in_mid_wait),
+		cmocka_unit_test(retired_is_freed_with_its_last_session),
+		cmocka_unit_test(module_locals_are_of_a_state),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
