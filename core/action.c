@@ -39,6 +39,18 @@ const struct action_field action_fields[] = {
 		"hunt (one after the other) or all (ring together)" },
 	{ ACT_SWITCH, "music", "string", false,
 		"what the customer hears meanwhile" },
+	{ ACT_PLAY, "file", "string", true,
+		"sound file, relative to the bot file" },
+	{ ACT_PLAY, "audioUrl", "string", true,
+		"http: or https: address of a sound file, instead of file" },
+	{ ACT_DTMF, "max", "integer", true,
+		"most keys, 1 to 64; default: until there is a pause" },
+	{ ACT_DTMF, "timeout", "integer", true,
+		"milliseconds from key to key; default 5000" },
+	{ ACT_TIMEOUT, "interval", "string|number", true,
+		"how long the customer may say nothing" },
+	{ ACT_TIMEOUT, "state", "string", true,
+		"path of the state that is entered then" },
 };
 const size_t action_field_count =
 	sizeof(action_fields) / sizeof(action_fields[0]);
@@ -51,9 +63,9 @@ static const struct {
 	{ "text", ACT_SAY },
 	{ "switch", ACT_SWITCH },
 	{ "hangup", ACT_HANGUP },
-	{ "audio", ACTIONS },
-	{ "dtmf", ACTIONS },
-	{ "timeout", ACTIONS },
+	{ "audio", ACT_PLAY },
+	{ "dtmf", ACT_DTMF },
+	{ "timeout", ACT_TIMEOUT },
 };
 
 /* Contract 5.5, with the compact forms of RFC 3261 7.3.3 and its extensions;
@@ -170,28 +182,12 @@ int action_check_fields(enum action_type type, json_t *map, bool reply,
 	return 0;
 }
 
-static int parse_text(struct action **ap, json_t *reply,
-		      struct action_error *err)
-{
-	json_t *v = json_object_get(reply, "text");
-
-	if (!json_is_string(v))
-		return action_fail(err, "text: text must be a string, not %s",
-			    v ? action_type_of(v) : "nothing");
-	if (json_string_length(v) > ACTION_TEXT_MAX)
-		return action_fail(err, "text: text is longer than %d bytes",
-			    ACTION_TEXT_MAX);
-	*ap = action_say(json_string_value(v), json_string_length(v), 0);
-	return *ap ? 0 : action_fail(err, "text: no memory");
-}
-
 int action_parse(struct action **ap, json_t *reply, const char *call,
 		 struct action_error *err)
 {
 	const json_t *type;
 	const size_t n = sizeof(reply_types) / sizeof(*reply_types);
 	size_t i;
-	int rc;
 
 	if (!json_is_object(reply))
 		return action_fail(err, "a reply must be a table, not %s",
@@ -206,22 +202,9 @@ int action_parse(struct action **ap, json_t *reply, const char *call,
 		return action_fail(err, "unknown reply type '%s'",
 			    json_string_value(type));
 
-	switch (reply_types[i].type) {
-	case ACT_SAY:
-		rc = action_check_fields(ACT_SAY, reply, true, err);
-		return rc ? rc : parse_text(ap, reply, err);
-	case ACT_SWITCH:
+	if (reply_types[i].type == ACT_SWITCH)
 		return action_make_switch(ap, reply, true, call, err);
-	case ACT_HANGUP:
-		rc = action_check_fields(ACT_HANGUP, reply, true, err);
-		if (rc)
-			return rc;
-		*ap = action_new(ACT_HANGUP);
-		return *ap ? 0 : action_fail(err, "hangup: no memory");
-	default:
-		return action_fail(err, "reply type '%s' is not available in this "
-			    "version", reply_types[i].name);
-	}
+	return action_make_reply(ap, reply_types[i].type, reply, true, err);
 }
 
 const char *action_name(enum action_type type)
@@ -229,7 +212,9 @@ const char *action_name(enum action_type type)
 	static const char *const names[ACTIONS] = {
 		[ACT_SAY] = "text", [ACT_SWITCH] = "switch",
 		[ACT_HANGUP] = "hangup", [ACT_ANSWER] = "answer",
-		[ACT_REJECT] = "reject",
+		[ACT_REJECT] = "reject", [ACT_PLAY] = "audio",
+		[ACT_DTMF] = "dtmf", [ACT_TIMEOUT] = "timeout",
+		[ACT_MARK] = "mark",
 	};
 
 	return type < ACTIONS ? names[type] : NULL;
@@ -276,5 +261,6 @@ void action_free(struct action *a)
 
 	switch_free(a->sw);
 	free(a->text);
+	free(a->path);
 	free(a);
 }

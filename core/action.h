@@ -24,6 +24,10 @@ enum action_type {
 	ACT_HANGUP,		/**< release the customer; text said before  */
 	ACT_ANSWER,		/**< answer a call that rings                */
 	ACT_REJECT,		/**< refuse a call that rings: status        */
+	ACT_PLAY,		/**< type "audio": text, path                */
+	ACT_DTMF,		/**< collect keys: max, ms; the session's    */
+	ACT_TIMEOUT,		/**< who stays silent for ms: state; also    */
+	ACT_MARK,		/**< nothing, only its ticket comes back     */
 	ACTIONS
 };
 
@@ -49,6 +53,7 @@ struct switch_request {
 	char *channel;		/**< transferChannel, or NULL                */
 	uint64_t timeout_ms;	/**< 0: timer `agent`                        */
 	bool continue_call;
+	bool keep_failed;	/**< as continue_call, after a failure only  */
 	bool continue_recording;
 	enum switch_method method;
 	struct header *headers;	/**< custom, in the order given              */
@@ -57,12 +62,19 @@ struct switch_request {
 
 struct action {
 	enum action_type type;
-	char *text;		/**< SAY; owned, `len` bytes and a NUL       */
+	char *text;		/**< SAY; PLAY: file or URL as it was named;
+				     TIMEOUT: state's path. Owned, `len` bytes
+				     and a NUL                               */
 	size_t len;
+	char *path;		/**< PLAY: where the file is, NULL: a URL;
+				     the asker's to fill in; owned           */
+	unsigned max;		/**< DTMF: keys                              */
+	uint64_t ms;		/**< DTMF: from key to key; TIMEOUT          */
 	int status;		/**< REJECT                                  */
 	struct switch_request *sw;	/**< SWITCH; owned                   */
 	uint64_t ticket;	/**< chosen by the asker, comes back when a
-				     SAY is over; 0: nobody waits            */
+				     SAY or PLAY is over, or all before a MARK;
+				     0: nobody waits                         */
 };
 
 /** Says what a refused action did wrong: one line, field first. */
@@ -82,6 +94,9 @@ struct action_field {
 extern const struct action_field action_fields[];
 extern const size_t action_field_count;
 
+#define ACTION_DTMF_MAX 64		/**< keys of one dtmf                */
+#define ACTION_DTMF_DEFAULT 5000	/**< its timeout, in ms              */
+
 /** Name of a reply's type ("text", "switch", "hangup"), or NULL. */
 const char *action_name(enum action_type type);
 
@@ -97,6 +112,10 @@ int action_parse(struct action **ap, json_t *reply, const char *call,
 /** The same for a switch whose fields stand inline, without `type`. */
 int action_parse_switch(struct action **ap, json_t *fields, const char *call,
 			struct action_error *err);
+
+/** The same for a reply of `type` whose fields stand inline. */
+int action_parse_as(struct action **ap, enum action_type type, json_t *fields,
+		    struct action_error *err);
 
 /** A SAY of `len` bytes of `text`. */
 struct action *action_say(const char *text, size_t len, uint64_t ticket);

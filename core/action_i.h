@@ -20,6 +20,10 @@ const char *action_type_of(const json_t *v);
 int action_check_fields(enum action_type type, json_t *map, bool reply,
 			struct action_error *err);
 
+/** A reply of `type` that is no switch; `reply` as above. */
+int action_make_reply(struct action **ap, enum action_type type, json_t *map,
+		      bool reply, struct action_error *err);
+
 /** A switch of its fields; `reply` as above. */
 int action_make_switch(struct action **ap, json_t *fields, bool reply,
 		       const char *call, struct action_error *err);

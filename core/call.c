@@ -480,7 +480,7 @@ static void after_transfer(struct call *c, const struct transfer *t,
 		call_leave(c, BY_NODE, "botHangup", false);
 	else if (o->success && !transfer_continues(t))
 		call_leave(c, transfer_ender(t), NULL, false);
-	else if (!transfer_continues(t))
+	else if (!transfer_keeps(t))
 		c->end_when_idle = true;
 }
 

@@ -29,10 +29,16 @@ static int check(struct call *c, const struct action *a,
 
 	switch (a->type) {
 	case ACT_SAY:
+	case ACT_PLAY:
+	case ACT_MARK:
 		if (c->state == CALL_RINGING && !c->answer_queued)
-			return refuse(err, UV_EINVAL, "text: the call is not "
+			return refuse(err, UV_EINVAL, "the call is not "
 				      "answered yet (call:answer() first)");
 		return 0;
+	case ACT_DTMF:
+	case ACT_TIMEOUT:
+		return refuse(err, UV_EINVAL, "only a bot waits for what its "
+			      "customer does");
 	case ACT_SWITCH:
 		if (c->transfer)
 			return refuse(err, UV_EBUSY, "switch: a transfer is "
@@ -110,12 +116,21 @@ static void say(struct call *c, const struct action *a)
 			 "dropped");
 	} else {
 		call_event_init(c, &ev, EV_BOT_SAY);
-		event_bytes(&ev, "text", a->text, a->len);
+		event_bytes(&ev, a->type == ACT_PLAY ? "audio" : "text",
+			    a->text, a->len);
 		event_emit(c->e->bus, &ev);
 	}
 	/* Without media a sentence is over as soon as it is begun. */
 	if (a->ticket)
 		c->session->ops->said(c->session, a->ticket, drop);
+}
+
+/* All before it is over: who asked begins to listen. */
+static void mark(struct call *c, const struct action *a)
+{
+	const bool drop = c->transfer && transfer_started(c->transfer);
+
+	c->session->ops->said(c->session, a->ticket, drop);
 }
 
 static struct output *pop(struct call *c)
@@ -132,7 +147,11 @@ static void carry_out(struct call *c, struct output *o)
 {
 	switch (o->a->type) {
 	case ACT_SAY:
+	case ACT_PLAY:
 		say(c, o->a);
+		break;
+	case ACT_MARK:
+		mark(c, o->a);
 		break;
 	case ACT_SWITCH:
 		/* It may have been cancelled, and another asked for. */
@@ -159,7 +178,9 @@ static void carry_out(struct call *c, struct output *o)
  * time of unhold, for a customer who holds us. */
 static bool must_wait(const struct call *c)
 {
-	return c->out->a->type == ACT_SAY &&
+	const enum action_type type = c->out->a->type;
+
+	return (type == ACT_SAY || type == ACT_PLAY || type == ACT_MARK) &&
 		(c->state != CALL_UP || timer_running(&c->phase));
 }
 

@@ -634,6 +634,11 @@ bool transfer_continues(const struct transfer *t)
 	return t->sw->continue_call;
 }
 
+bool transfer_keeps(const struct transfer *t)
+{
+	return t->sw->continue_call || t->sw->keep_failed;
+}
+
 json_t *transfer_describe(const struct transfer *t)
 {
 	json_t *j = json_object();

@@ -59,6 +59,8 @@ bool transfer_lost_customer(const struct transfer *t);
 /** The parties are joined, or about to be. */
 bool transfer_joined(const struct transfer *t);
 bool transfer_continues(const struct transfer *t);
+/** After a failure the customer stays, whether it continues or not. */
+bool transfer_keeps(const struct transfer *t);
 
 /** A REFER was sent, whatever came of it. */
 bool transfer_referred(const struct transfer *t);

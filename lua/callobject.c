@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "callobject.h"
+#include "listen.h"
 #include "meter.h"
 #include "plain.h"
 #include "program.h"
@@ -233,6 +234,8 @@ void call_open(lua_State *L)
 {
 	static const luaL_Reg verbs[] = {
 		{ "answer", l_call_answer },
+		{ "listen", l_call_listen },
+		{ "play", l_call_play },
 		{ "react", l_react },
 		{ "reject", l_call_reject },
 		{ "say", l_call_say },
@@ -241,7 +244,7 @@ void call_open(lua_State *L)
 		{ NULL, NULL },
 	};
 	static const char *const missing[] = {
-		"http", "listen", "play", "request", NULL
+		"http", "request", NULL
 	};
 	static const struct { const char *name; enum part part; } parts[] = {
 		{ "client", P_CLIENT },
@@ -254,6 +257,7 @@ void call_open(lua_State *L)
 		{ "temp", P_TEMP },
 	};
 
+	listen_open(L);
 	lua_createtable(L, 0, 4);
 	luaL_newlib(L, verbs);
 	for (size_t i = 0; missing[i]; i++) {

@@ -5,12 +5,18 @@
  * its call when it is read.
  */
 #include <lauxlib.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "callobject.h"
+#include "core/log.h"
+#include "meter.h"
 #include "plain.h"
 #include "reply.h"
 #include "session.h"
+
+#define RESULT_MAX 256		/* bytes of a call's result, */
+#define RESULT_BYTES 4096	/* and of what goes with it  */
 
 static const char meta_key;
 
@@ -132,9 +138,67 @@ static int l_hang_up(lua_State *L)
 	return 0;
 }
 
+static int l_set_no_input_timeout(lua_State *L)
+{
+	struct run *run = self(L);
+	const lua_Integer ms = luaL_checkinteger(L, 1);
+
+	if (ms < NO_INPUT_MIN || ms > NO_INPUT_MAX)
+		return luaL_error(L, "setNoInputTimeout: %I is not a number "
+				  "of milliseconds from %d to %d",
+				  (LUAI_UACINT)ms, NO_INPUT_MIN, NO_INPUT_MAX);
+	if (ear_watch(run->s, (uint64_t)ms))
+		return luaL_error(L, "no memory");
+	return 0;
+}
+
+/* What came of the call, for whoever reads the log: there is no campaign that
+ * would take it. */
+static int l_set_call_result(lua_State *L)
+{
+	const struct run *run = self(L);
+	const struct plain_options o = { .bytes = RESULT_BYTES, .text = true };
+	char err[256] = "";
+	size_t len;
+	const char *result = luaL_checklstring(L, 1, &len);
+	json_t *v = NULL;
+	char *json = NULL;
+
+	luaL_argcheck(L, len && len <= RESULT_MAX, 1, "1 to 256 bytes");
+	for (size_t i = 0; i < len; i++)
+		luaL_argcheck(L, (unsigned char)result[i] >= ' ', 1,
+			      "a control character");
+	meter_charge(L, 200);
+	if (!lua_isnoneornil(L, 2)) {
+		v = plain_json(L, 2, &o, "setCallResult: payload", err,
+			       sizeof(err));
+		if (!v) {
+			meter_tick(L);
+			return luaL_error(L, "%s", err);
+		}
+		json = json_dumps(v, JSON_COMPACT | JSON_ENCODE_ANY |
+				     JSON_SORT_KEYS);
+		json_decref(v);
+	}
+	log_line(LOG_INFO, session_id(run->s), "call result: %s%s%s", result,
+		 json ? " " : "", json ? json : "");
+	free(json);
+	return 0;
+}
+
+/* Nothing is spoken yet that could be interrupted: options are accepted. */
+static int l_barge_in(lua_State *L)
+{
+	self(L);
+	if (!lua_isnoneornil(L, 1) && !lua_isboolean(L, 1))
+		luaL_checktype(L, 1, LUA_TTABLE);
+	return 0;
+}
+
 static int l_index(lua_State *L)
 {
 	static const struct { const char *name; lua_CFunction f; } words[] = {
+		{ "bargeIn", l_barge_in },
 		{ "getCallRecordingPath", l_get_call_recording_path },
 		{ "getCaller", l_get_caller },
 		{ "getPayload", l_get_payload },
@@ -143,9 +207,8 @@ static int l_index(lua_State *L)
 		{ "getTransferStatus", l_get_transfer_status },
 		{ "getTrunk", l_get_trunk },
 		{ "hangUp", l_hang_up },
-	};
-	static const char *const missing[] = {
-		"bargeIn", "setCallResult", "setNoInputTimeout",
+		{ "setCallResult", l_set_call_result },
+		{ "setNoInputTimeout", l_set_no_input_timeout },
 	};
 	const char *name = luaL_tolstring(L, 2, NULL);
 
@@ -153,12 +216,6 @@ static int l_index(lua_State *L)
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
 		if (!strcmp(name, words[i].name)) {
 			lua_pushcclosure(L, words[i].f, 1);
-			return 1;
-		}
-	for (size_t i = 0; i < sizeof(missing) / sizeof(*missing); i++)
-		if (!strcmp(name, missing[i])) {
-			lua_pushstring(L, name);
-			lua_pushcclosure(L, l_not_available, 1);
 			return 1;
 		}
 	return luaL_error(L, "'call.dialer' has no '%s'", name);

@@ -12,10 +12,12 @@
 
 #include "coverage_i.h"
 #include "meter.h"
+#include "operator.h"
 #include "program.h"
 #include "reaction.h"
 #include "scan.h"
 #include "shard.h"
+#include "sound.h"
 #include "template.h"
 
 #define DEPTH_MAX 32
@@ -178,6 +180,46 @@ static void check_switch(lua_State *L, const struct list_place *at,
 	action_free(a);
 }
 
+/* At load: the reply's fields, and what they name. */
+static void check_reply(lua_State *L, const struct list_place *at,
+			const struct reaction *r)
+{
+	const struct bot *bot = shard_of(L)->bot;
+	struct action_error err;
+	struct action *a;
+
+	if (!strcmp(json_string_value(json_object_get(r->fields, "type")),
+		    "audio"))
+		check_heard(L, at, r);
+	if (!at->p)
+		return;
+	if (action_parse(&a, r->fields, NULL, &err)) {
+		complain(L, at, r, "%s", err.text);
+		return;
+	}
+	if (a->type == ACT_PLAY && sound_find(bot, a, &err))
+		complain(L, at, r, "%s", err.text);
+	else if (a->type == ACT_TIMEOUT)
+		check_path(L, at, r, a->text);
+	action_free(a);
+}
+
+static void check_operator(lua_State *L, const struct list_place *at,
+			   const struct reaction *r)
+{
+	struct operator_states o;
+	struct action_error err;
+	struct action *a;
+
+	if (!at->p)
+		return;
+	if (operator_parse(&a, r->fields, at->program, at->state, NULL, &o,
+			   &err))
+		complain(L, at, r, "%s", err.text);
+	else
+		action_free(a);
+}
+
 /* The content of a when: conditions and bodies in turn, last otherwise. */
 static void freeze_when(lua_State *L, int idx, struct list_place *at)
 {
@@ -259,11 +301,13 @@ static void freeze_reaction(lua_State *L, int idx, struct list_place *at,
 		check_path(L, at, r, lua_tostring(L, -1));
 		lua_pop(L, 1);
 		break;
-	case R_MISSING:
-		lua_getiuservalue(L, idx, 1);
-		complain(L, at, r, "'%s' is not available in this version",
-			 lua_tostring(L, -1));
-		lua_pop(L, 1);
+	case R_REPLY:
+		check_reply(L, at, r);
+		break;
+	case R_OPERATOR:
+		check_operator(L, at, r);
+		check_heard(L, at, r);
+		at->silent = OPERATOR_WORD;
 		break;
 	case R_WRONG:
 		lua_getiuservalue(L, idx, 1);

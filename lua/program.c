@@ -36,12 +36,6 @@ static const char *const bot_keys[] = {
 	"noContext", "modal", "name", "fallback", "intents", "patterns", NULL
 };
 
-/* Events that need what this version does not have. */
-static const char *const missing_events[] = {
-	"speechNotRecognized", "noDtmfAnswerEvent", "bargeInIntent",
-	"onCallNotConnected", "onCallNotConnectedTechnical", NULL
-};
-
 static bool one_of(const char *word, const char *const *words)
 {
 	for (; *words; words++)
@@ -142,11 +136,7 @@ static void add_trigger(struct build *b, struct state *st, const char *key,
 	st->trigger_count++;
 	if (!t->text)
 		no_memory(b);
-	if (t->kind == TRIGGER_EVENT) {
-		if (one_of(text, missing_events))
-			problem(b, st, line_of(st, key), "the event '%s' is "
-				"not available in this version", text);
-	} else if (t->kind == TRIGGER_Q) {
+	if (t->kind == TRIGGER_Q) {
 		t->pattern = pattern_compile_with(b->prog->patterns, text, err,
 						  sizeof(err));
 		/* Of a name that is wrong itself it has been told. */

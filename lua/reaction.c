@@ -10,11 +10,13 @@
 #include <string.h>
 
 #include "callobject.h"
+#include "operator.h"
 #include "plain.h"
 #include "program.h"
 #include "reaction.h"
 #include "session.h"
 #include "shard.h"
+#include "sound.h"
 
 static const char meta_key;
 
@@ -146,23 +148,69 @@ static int l_hangup(lua_State *L)
 	return 1;
 }
 
-static int l_switch(lua_State *L)
+/* A reply of the named fields in argument 1. */
+static int with_fields(lua_State *L, enum reaction_kind kind,
+		       const char *word)
 {
 	const struct plain_options o = { .bytes = 64 * 1024 };
 	struct reaction *r;
 	char err[256];
 
 	if (!lua_istable(L, 1))
-		return wrong(L, "'switch' needs a table of fields");
-	r = make(L, R_SWITCH);
-	r->fields = plain_json(L, 1, &o, "switch", err, sizeof(err));
+		return wrong(L, "'%s' needs a table of fields", word);
+	r = make(L, kind);
+	r->fields = plain_json(L, 1, &o, word, err, sizeof(err));
+	/* An empty table is a list as well as it is none. */
+	if (r->fields && json_is_array(r->fields) &&
+	    !json_array_size(r->fields)) {
+		json_decref(r->fields);
+		r->fields = json_object();
+	}
 	if (r->fields && !json_is_object(r->fields))
-		return wrong(L, "'switch' needs named fields, not a list");
+		return wrong(L, "'%s' needs named fields, not a list", word);
 	if (!r->fields)
 		return wrong(L, "%s", err);
 	if (json_object_get(r->fields, "type"))
-		return wrong(L, "'switch' has no field 'type'");
-	if (json_object_set_new(r->fields, "type", json_string("switch")))
+		return wrong(L, "'%s' has no field 'type'", word);
+	if (json_object_set_new(r->fields, "type", json_string(word)))
+		return luaL_error(L, "no memory");
+	return 1;
+}
+
+static int l_switch(lua_State *L)
+{
+	return with_fields(L, R_SWITCH, "switch");
+}
+
+static int l_dtmf(lua_State *L)
+{
+	return with_fields(L, R_REPLY, "dtmf");
+}
+
+static int l_timeout(lua_State *L)
+{
+	return with_fields(L, R_REPLY, "timeout");
+}
+
+static int l_operator(lua_State *L)
+{
+	return with_fields(L, R_OPERATOR, OPERATOR_WORD);
+}
+
+static int l_audio(lua_State *L)
+{
+	struct reaction *r;
+	json_t *name;
+
+	if (lua_type(L, 1) != LUA_TSTRING)
+		return wrong(L, "'audio' needs the name of a file, not a %s",
+			     luaL_typename(L, 1));
+	r = make(L, R_REPLY);
+	name = json_string(lua_tostring(L, 1));
+	if (!name)
+		return wrong(L, "'audio': the name is not UTF-8");
+	r->fields = sound_fields(name);
+	if (!r->fields)
 		return luaL_error(L, "no memory");
 	return 1;
 }
@@ -190,16 +238,6 @@ static int l_bot(lua_State *L)
 }
 
 /* Upvalue: its name. */
-static int l_missing(lua_State *L)
-{
-	if (!shard_of(L)->loading)
-		return l_not_available(L);
-	make(L, R_MISSING);
-	lua_pushvalue(L, lua_upvalueindex(1));
-	lua_setiuservalue(L, -2, 1);
-	return 1;
-}
-
 int l_not_available(lua_State *L)
 {
 	return luaL_error(L, "'%s' is not available in this version",
@@ -315,20 +353,20 @@ void reaction_open(lua_State *L)
 		{ NULL, NULL },
 	};
 	static const luaL_Reg words[] = {
+		{ "TransferCallToOperator", l_operator },
 		{ "a", l_a },
+		{ "audio", l_audio },
 		{ "bot", l_bot },
+		{ "dtmf", l_dtmf },
 		{ "enter", l_enter },
 		{ "go", l_go },
 		{ "hangup", l_hangup },
 		{ "random", l_random },
 		{ "switch", l_switch },
+		{ "timeout", l_timeout },
 		{ "when", l_when },
 		{ NULL, NULL },
 	};
-	static const char *const missing[] = {
-		"TransferCallToOperator", "audio", "dtmf", "timeout",
-	};
-
 	luaL_newlib(L, meta);
 	lua_pushliteral(L, "reaction");
 	lua_setfield(L, -2, "__name");
@@ -336,11 +374,6 @@ void reaction_open(lua_State *L)
 	lua_setfield(L, -2, "__metatable");
 	lua_rawsetp(L, LUA_REGISTRYINDEX, &meta_key);
 	luaL_setfuncs(L, words, 0);
-	for (size_t i = 0; i < sizeof(missing) / sizeof(*missing); i++) {
-		lua_pushstring(L, missing[i]);
-		lua_pushcclosure(L, l_missing, 1);
-		lua_setfield(L, -2, missing[i]);
-	}
 }
 
 void reaction_prune(lua_State *L, struct run *run)

@@ -18,8 +18,9 @@ struct state;
 
 enum reaction_kind {
 	R_SAY, R_RANDOM, R_SWITCH, R_WHEN, R_ENTER, R_GO, R_HANGUP, R_BOT,
+	R_REPLY,		/**< audio, dtmf, timeout                */
+	R_OPERATOR,		/**< TransferCallToOperator              */
 	R_TEMPLATE,		/**< a text with expressions, compiled   */
-	R_MISSING,		/**< a word this version does not have   */
 	R_WRONG,		/**< built from wrong arguments          */
 };
 
@@ -32,7 +33,7 @@ struct reaction {
 	int line;
 	unsigned id;		/**< random: its number in the program, or 0 */
 	const struct source *source;
-	json_t *fields;		/**< switch                              */
+	json_t *fields;		/**< of a reply, with its type           */
 };
 
 /** Opens the words of a bot file into the table on top of the stack. */

@@ -14,10 +14,13 @@
 #include "core/log.h"
 #include "callobject.h"
 #include "meter.h"
+#include "operator.h"
 #include "plain.h"
+#include "program.h"
 #include "reaction.h"
 #include "reply.h"
 #include "session.h"
+#include "sound.h"
 
 #define REPLIES_MAX 1000
 #define REPLY_BYTES (64 * 1024)
@@ -42,7 +45,7 @@ static void expand(lua_State *L)
 	r = reaction_at(L, -1);
 	if (!r)
 		return;
-	if (r->kind == R_SWITCH) {
+	if (r->fields) {
 		plain_push(L, r->fields);
 	} else {
 		lua_createtable(L, 0, 1);
@@ -179,13 +182,44 @@ static void clear(lua_State *L, struct run *run, lua_Integer n)
 	lua_pop(L, 2);
 }
 
+/* Makes an action of a reply's fields; NULL and a message in `err`. */
+static struct action *make(struct run *run, json_t *fields,
+			   struct action_error *err)
+{
+	const struct program *prog = run->s->shard->program;
+	const char *type = json_string_value(json_object_get(fields, "type"));
+	const char *id = session_id(run->s);
+	struct action *a = NULL;
+	int rc;
+
+	if (type && !strcmp(type, OPERATOR_WORD))
+		return operator_parse(&a, fields, prog, run->state, id,
+				      &run->op, err) ? NULL : a;
+	if (action_parse(&a, fields, id, err))
+		return NULL;
+	rc = 0;
+	if (a->type == ACT_PLAY)
+		rc = sound_find(run->s->shard->bot, a, err);
+	if (a->type == ACT_TIMEOUT &&
+	    !program_find(prog, run->state, a->text)) {
+		rc = UV_EINVAL;
+		snprintf(err->text, sizeof(err->text), "timeout: there is no "
+			 "state '%.150s'", a->text);
+	}
+	if (a->type == ACT_SWITCH)
+		run->op = (struct operator_states){0};
+	if (!rc)
+		return a;
+	action_free(a);
+	return NULL;
+}
+
 /* Makes an action of the reply on top; NULL and a message in `err`. */
-static struct action *parse(lua_State *L, const struct run *run,
-			    lua_Integer i, struct action_error *err)
+static struct action *parse(lua_State *L, struct run *run, lua_Integer i,
+			    struct action_error *err)
 {
 	const struct plain_options o = { .bytes = REPLY_BYTES };
 	const struct reaction *r = reaction_at(L, -1);
-	const char *id = session_id(run->s);
 	struct action *a = NULL;
 	char name[48];
 	json_t *map;
@@ -193,8 +227,8 @@ static struct action *parse(lua_State *L, const struct run *run,
 	snprintf(err->text, sizeof(err->text), "no memory");
 	if (r && r->kind == R_HANGUP)
 		return action_new(ACT_HANGUP);
-	if (r && r->kind == R_SWITCH)
-		return action_parse(&a, r->fields, id, err) ? NULL : a;
+	if (r && r->fields)
+		return make(run, r->fields, err);
 	snprintf(name, sizeof(name), "reply %lld", (long long)i);
 	if (!lua_istable(L, -1)) {
 		snprintf(err->text, sizeof(err->text), "%s is a %s; a reply "
@@ -208,8 +242,8 @@ static struct action *parse(lua_State *L, const struct run *run,
 	if (!json_is_object(map) || !json_object_get(map, "type"))
 		snprintf(err->text, sizeof(err->text), "%s has no type; a "
 			 "reply is a table { type = ... }", name);
-	else if (action_parse(&a, map, id, err))
-		a = NULL;
+	else
+		a = make(run, map, err);
 	json_decref(map);
 	return a;
 }
@@ -305,11 +339,39 @@ int session_act(struct session_lua *s, struct action *a,
 	if (type == ACT_SWITCH) {
 		s->transferring = true;
 		s->unsaid = false;
+		ear_stop(s);
 	}
 	rc = s->h->act(s->arg, a, err);
 	if (type == ACT_SWITCH && rc)
 		s->transferring = false;
 	return rc;
+}
+
+/* Asks for one of them: it is said, or waited for, by the session itself. */
+static int act_one(struct run *run, struct action *a,
+		   struct action_error *err)
+{
+	struct session_lua *s = run->s;
+	const struct operator_states op = s->op;
+	struct state *to = NULL;
+	int rc;
+
+	switch (a->type) {
+	case ACT_TIMEOUT:
+		to = program_find(s->shard->program, run->state, a->text);
+		/* fall through */
+	case ACT_DTMF:
+		return ear_take(s, a, to, err);
+	case ACT_SWITCH:
+		/* Its outcome may come as soon as it is asked for. */
+		s->op = run->op;
+		rc = session_act(s, a, err);
+		if (rc)
+			s->op = op;
+		return rc;
+	default:
+		return session_act(s, a, err);
+	}
 }
 
 /* Asks for all of run->actions, in order. */
@@ -320,17 +382,18 @@ static void act_all(lua_State *L, struct run *run)
 
 	for (unsigned i = 0; i < run->action_count; i++) {
 		struct action *a = run->actions[i];
-		const bool say = a->type == ACT_SAY;
+		const bool speech = a->type != ACT_SWITCH &&
+			a->type != ACT_HANGUP;
 		int rc;
 
 		run->actions[i] = NULL;
-		if (say && s->transferring) {
+		if (speech && s->transferring) {
 			action_free(a);
 			rc = UV_EBUSY;
 		} else {
-			rc = session_act(s, a, &err);
+			rc = act_one(run, a, &err);
 		}
-		if (rc == UV_EBUSY && say)
+		if (rc == UV_EBUSY && speech)
 			session_unsaid(s);
 		else if (rc && rc != UV_ENOTCONN)
 			luaL_error(L, "%s", err.text);

@@ -14,8 +14,10 @@
 #include "core/log.h"
 #include "coverage_i.h"
 #include "inspect.h"
+#include "listen.h"
 #include "match.h"
 #include "program.h"
+#include "queue.h"
 #include "reply.h"
 #include "session.h"
 #include "shard.h"
@@ -49,6 +51,8 @@ void session_land(struct session_lua *s, const struct state *st)
 	if (st->no_context || st == s->context)
 		return;
 	s->context = st;
+	/* What was waited for there is not waited for here. */
+	ear_stop(s);
 	if (!s->closed)
 		s->h->state(s->arg, st->path);
 }
@@ -59,110 +63,6 @@ void session_unsaid(struct session_lua *s)
 		log_line(LOG_WARN, session_id(s), "a text is dropped: a "
 			 "transfer is under way");
 	s->unsaid = true;
-}
-
-/* ---- inputs ---- */
-
-void input_free(struct input *in)
-{
-	if (!in)
-		return;
-	free(in->event);
-	free(in->text);
-	json_decref(in->data);
-	json_decref(in->tree);
-	free(in);
-}
-
-static struct input *event_new(const char *name, json_t *data)
-{
-	struct input *in = calloc(1, sizeof(*in));
-
-	if (!in)
-		return NULL;
-	in->kind = IN_EVENT;
-	in->event = strdup(name);
-	in->data = json_incref(data);
-	if (!in->event) {
-		input_free(in);
-		return NULL;
-	}
-	return in;
-}
-
-static void push_front(struct session_lua *s, struct input *in)
-{
-	in->next = s->head;
-	s->head = in;
-	if (!s->tail)
-		s->tail = in;
-	s->queued++;
-	session_wake(s);
-}
-
-static void push(struct session_lua *s, struct input *in, const char *what)
-{
-	if (!in || s->queued >= QUEUE_MAX) {
-		log_line(LOG_WARN, session_id(s), "%s is dropped: %s", what,
-			 in ? "too many inputs wait for the bot"
-			 : "no memory");
-		input_free(in);
-		return;
-	}
-	*(s->tail ? &s->tail->next : &s->head) = in;
-	s->tail = in;
-	s->queued++;
-	session_wake(s);
-}
-
-static struct input *pop(struct session_lua *s)
-{
-	struct input *in = s->head;
-
-	if (!in)
-		return NULL;
-	s->head = in->next;
-	if (!s->head)
-		s->tail = NULL;
-	s->queued--;
-	in->next = NULL;
-	return in;
-}
-
-/* Takes every query out of the queue. */
-static void drop_queries(struct session_lua *s)
-{
-	struct input **p = &s->head, *in;
-
-	s->tail = NULL;
-	while ((in = *p)) {
-		if (in->kind == IN_QUERY) {
-			*p = in->next;
-			s->queued--;
-			input_free(in);
-		} else {
-			s->tail = in;
-			p = &in->next;
-		}
-	}
-}
-
-/* Puts the outcome of a transfer before all else. */
-static void outcome_first(struct session_lua *s)
-{
-	struct input **p = &s->head, *in, *before = NULL;
-
-	while ((in = *p) && !in->outcome) {
-		before = in;
-		p = &in->next;
-	}
-	if (!in || !before)
-		return;
-	*p = in->next;
-	if (s->tail == in)
-		s->tail = before;
-	in->next = s->head;
-	s->head = in;
 }
 
 /* ---- what the engine calls ---- */
@@ -191,17 +91,12 @@ static void op_query(struct session *base, enum query_kind kind,
 	if (in) {
 		in->kind = IN_QUERY;
 		in->query = kind;
-		in->len = len;
-		in->text = malloc(len + 1);
-		if (!in->text) {
+		if (input_text(in, text, len)) {
 			free(in);
 			in = NULL;
-		} else {
-			memcpy(in->text, text, len);
-			in->text[len] = '\0';
 		}
 	}
-	push(s, in, "a query");
+	queue_push(s, in, "a query");
 }
 
 static void op_event(struct session *base, const char *name, json_t *data)
@@ -209,7 +104,7 @@ static void op_event(struct session *base, const char *name, json_t *data)
 	struct session_lua *s = of(base);
 
 	if (!s->closed)
-		push(s, event_new(name, data), name);
+		queue_push(s, queue_event_new(name, data), name);
 }
 
 /* Keeps how the transfer ended, for getTransferStatus(). */
@@ -244,7 +139,7 @@ static void op_outcome(struct session *base, const struct transfer_outcome *o)
 	data = json_pack("{s:s,s:b,s:s}", "status",
 			 o->success ? "SUCCESS" : "FAIL", "hangup",
 			 (int)o->hangup, "number", o->number ? o->number : "");
-	in = event_new("transfer", data);
+	in = queue_event_new("transfer", data);
 	json_decref(data);
 	if (!in) {
 		log_line(LOG_ERROR, session_id(s), "transfer: no memory for "
@@ -253,14 +148,15 @@ static void op_outcome(struct session *base, const struct transfer_outcome *o)
 		return;
 	}
 	in->outcome = true;		/* is never dropped for want of room */
-	if (s->gone) {
-		push_front(s, in);
-		return;
+	if (s->op.error) {
+		in->taken = true;
+		in->to = operator_state(s);
+		s->op = (struct operator_states){0};
 	}
-	*(s->tail ? &s->tail->next : &s->head) = in;
-	s->tail = in;
-	s->queued++;
-	session_wake(s);
+	if (s->gone)
+		queue_front(s, in);
+	else
+		queue_append(s, in);
 }
 
 static void op_said(struct session *base, uint64_t ticket, bool interrupted)
@@ -268,8 +164,12 @@ static void op_said(struct session *base, uint64_t ticket, bool interrupted)
 	struct session_lua *s = of(base);
 	struct run *run = s->run;
 
-	if (s->closed || !run || run->wait != WAIT_SAY ||
+	if (s->closed || ear_said(s, ticket, interrupted) || !run ||
 	    run->ticket != ticket)
+		return;
+	if (run->wait == WAIT_LISTEN)
+		listen_begin(run, interrupted);
+	if (run->wait != WAIT_SAY)
 		return;
 	run->ready = true;
 	run->interrupted = interrupted;
@@ -283,9 +183,10 @@ static void op_gone(struct session *base, const char *last)
 	if (s->closed || s->gone)
 		return;
 	s->gone = true;
+	ear_stop(s);
 	s->last = last ? strdup(last) : NULL;
-	drop_queries(s);
-	outcome_first(s);
+	queue_drop_queries(s);
+	queue_outcome_first(s);
 	session_wake(s);
 }
 
@@ -401,11 +302,11 @@ static void script_error(struct session_lua *s, const struct run *run)
 			json_object_set_new(data, "state",
 				json_string(run->state->path));
 		}
-		in = event_new("scriptError", data);
+		in = queue_event_new("scriptError", data);
 		json_decref(data);
 		if (in) {
 			in->error = true;
-			push_front(s, in);
+			queue_front(s, in);
 			return;
 		}
 	}
@@ -426,20 +327,13 @@ void session_run_ended(struct session_lua *s)
 
 /* ---- handling ---- */
 
-/* Nothing answers a query: the event noMatch, or the fallback. */
-static void no_match(struct session_lua *s, struct input *in)
+/* Nobody has made anything of what the customer said, or of his silence: the
+ * third time in a row it is enough. */
+static void missed(struct session_lua *s, struct input *in)
 {
-	struct state *st = match_event(s->shard->program, s->context,
-				       "noMatch");
-
-	if (st) {
-		in->event = strdup("noMatch");
-		session_land(s, st);
-		if (st->list == LUA_NOREF || s->closed)
-			input_free(in);
-		else if (run_start(s, st, in))
-			log_line(LOG_ERROR, session_id(s), "no memory for a "
-				 "handler");
+	/* He is busy with somebody else. */
+	if (s->transferring) {
+		input_free(in);
 		return;
 	}
 	say_fallback(s, in);
@@ -467,22 +361,52 @@ static struct state *reached(struct session_lua *s, struct input *in)
 	return h.state;
 }
 
-static void handle(struct session_lua *s, struct input *in)
+/* The state that an input leads to; NULL: none, and `*unheard` says whether
+ * the fallback is due. */
+static struct state *find_state(struct session_lua *s, struct input *in,
+				bool *unheard)
 {
 	const struct program *prog = s->shard->program;
 	struct state *st;
 
-	if (in->kind == IN_EVENT) {
-		st = match_event(prog, s->context, in->event);
-	} else {
+	*unheard = false;
+	if (in->kind == IN_QUERY) {
 		st = reached(s, in);
-		if (!st && in->query == QUERY_START) {
+		if (!st && in->query == QUERY_START)
 			st = prog->root;
-		} else if (!st) {
-			no_match(s, in);
-			return;
+		if (st) {
+			s->misses = 0;
+			return st;
 		}
-		s->misses = 0;
+		if (input_event(in, "noMatch"))
+			return NULL;
+	}
+	if (in->taken || in->to)
+		return in->to;
+	st = match_event(prog, s->context, in->event);
+	/* No key is silence, for a bot that sees no difference. */
+	if (!st && !strcmp(in->event, "noDtmfAnswerEvent") &&
+	    !input_event(in, "speechNotRecognized"))
+		st = match_event(prog, s->context, in->event);
+	*unheard = !st && (!strcmp(in->event, "noMatch") ||
+			   !strcmp(in->event, "speechNotRecognized"));
+	return st;
+}
+
+static void handle(struct session_lua *s, struct input *in)
+{
+	struct state *st;
+	bool unheard;
+
+	if ((in->kind == IN_KEYS || in->kind == IN_QUIET) &&
+	    !ear_tick(s, in))
+		return;
+	if (in->kind == IN_QUERY && !ear_query(s, in))
+		return;
+	st = find_state(s, in, &unheard);
+	if (unheard) {
+		missed(s, in);
+		return;
 	}
 	if (st)
 		session_land(s, st);
@@ -490,6 +414,7 @@ static void handle(struct session_lua *s, struct input *in)
 		input_free(in);
 		return;
 	}
+	ear_busy(s);
 	if (run_start(s, st, in)) {
 		log_line(LOG_ERROR, session_id(s), "no memory for a handler");
 		ask(s, action_new(ACT_HANGUP));
@@ -498,7 +423,7 @@ static void handle(struct session_lua *s, struct input *in)
 
 static struct input *next_input(struct session_lua *s)
 {
-	struct input *in = pop(s);
+	struct input *in = queue_pop(s);
 	char *last;
 
 	/* The outcome of a transfer goes before the last event. */
@@ -506,7 +431,7 @@ static struct input *next_input(struct session_lua *s)
 		return in;
 	last = s->last;
 	s->last = NULL;
-	in = event_new(last, NULL);
+	in = queue_event_new(last, NULL);
 	free(last);
 	return in;
 }
@@ -521,6 +446,7 @@ static void settle(struct session_lua *s)
 		s->h->drained(s->arg);
 	} else if (s->busy) {
 		s->busy = false;
+		ear_idle(s);
 		s->h->idle(s->arg);
 	}
 }
@@ -591,6 +517,17 @@ static bool in_time(struct session_lua *s)
 	return false;
 }
 
+/* Gives a handler that listens what the customer has said by now. */
+static void hear(struct session_lua *s, struct run *run)
+{
+	struct input *in;
+
+	while (!run->ready && (in = queue_query(s))) {
+		listen_hear(run, in);
+		input_free(in);
+	}
+}
+
 static void on_pace(void *arg)
 {
 	session_wake(arg);
@@ -609,7 +546,10 @@ static void work(void *arg)
 	/* Before the first handler: its caller's data, or timer client. */
 	if (!client_is_ready(&s->kept))
 		return;
-	if (run && run->wait == WAIT_SAY && (run->abandon || s->gone)) {
+	if (run && run->wait == WAIT_LISTEN && !run->ready)
+		hear(s, run);
+	if (run && (run->wait == WAIT_SAY || run->wait == WAIT_LISTEN) &&
+	    (run->abandon || s->gone)) {
 		run_abandon(run);
 	} else if ((run ? run->ready : s->head != NULL) && !in_time(s)) {
 		return;
@@ -674,6 +614,7 @@ void session_free(struct session_lua *s)
 
 	task_cancel(sh->bot->sc->loop, &s->task);
 	timer_stop(&s->pace);
+	ear_free(s->ear);
 	if (s->run) {
 		if (timer_running(&s->run->timer))
 			timer_stop(&s->run->timer);
@@ -687,7 +628,7 @@ void session_free(struct session_lua *s)
 		s->next->prev = s->prev;
 	sh->session_count--;
 	sh->bot->sessions--;
-	while ((in = pop(s)))
+	while ((in = queue_pop(s)))
 		input_free(in);
 	client_close(&s->kept);
 	json_decref(s->client);

@@ -16,15 +16,21 @@
 #include "core/bot.h"
 #include "core/loop.h"
 #include "core/store/store.h"
+#include "ear.h"
 #include "meter.h"
+#include "operator.h"
 #include "shard.h"
 
+struct listening;
 struct state;
 
 #define QUEUE_MAX 64	/* inputs of a session */
 #define ENTER_MAX 32	/* enter in one request */
 
-enum input_kind { IN_QUERY, IN_EVENT };
+enum input_kind {
+	IN_QUERY, IN_EVENT,
+	IN_KEYS, IN_QUIET,	/**< a timer of the ear has fired        */
+};
 
 struct input {
 	struct input *next;
@@ -32,6 +38,9 @@ struct input {
 	enum query_kind query;
 	bool outcome;		/**< the event of a transfer's end       */
 	bool error;		/**< the event scriptError               */
+	bool taken;		/**< no state's event but this:          */
+	struct state *to;	/**< where it leads, NULL: nowhere       */
+	unsigned turn;		/**< of a timer of the ear               */
 	char *event;		/**< name, or NULL                       */
 	char *text;		/**< what was said, or NULL              */
 	size_t len;
@@ -39,7 +48,9 @@ struct input {
 	json_t *tree;		/**< call.parseTree, or NULL             */
 };
 
-enum wait { WAIT_NONE, WAIT_SAY, WAIT_SLEEP, WAIT_TRANSFER };
+enum wait {
+	WAIT_NONE, WAIT_SAY, WAIT_SLEEP, WAIT_TRANSFER, WAIT_LISTEN
+};
 
 /** A handler that runs or waits. */
 struct run {
@@ -63,6 +74,8 @@ struct run {
 	json_t *client;			/**< call.client as it was read  */
 	struct action **actions;	/**< parsed, not yet sent        */
 	unsigned action_count;
+	struct operator_states op;	/**< of the switch among them    */
+	struct listening *listening;	/**< call:listen, while it waits */
 };
 
 struct random_memory { unsigned id, last; };
@@ -92,6 +105,8 @@ struct session_lua {
 	json_t *client;			/**< of an anonymous caller      */
 	struct random_memory *randoms;
 	unsigned random_count;
+	struct ear *ear;		/**< what it waits for, or NULL  */
+	struct operator_states op;	/**< takes the transfer's outcome */
 	bool transferring;
 	bool unsaid;			/**< told that texts are dropped     */
 	bool had_transfer;
@@ -115,6 +130,11 @@ void session_land(struct session_lua *s, const struct state *st);
 void session_unsaid(struct session_lua *s);
 const char *session_id(const struct session_lua *s);
 void input_free(struct input *in);
+/** Give an input its text, or the event's name; 0 or UV_ENOMEM. */
+int input_text(struct input *in, const char *s, size_t len);
+int input_event(struct input *in, const char *name);
+/** Queues what a timer of the ear has to say. */
+void session_tick(struct session_lua *s, enum input_kind kind, unsigned turn);
 
 /** Starts a handler: the reactions of `st`. Takes `in`. 0 or UV_ENOMEM. */
 int run_start(struct session_lua *s, const struct state *st,

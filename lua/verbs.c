@@ -18,6 +18,8 @@
 #include "reply.h"
 #include "session.h"
 #include "shard.h"
+#include "sound.h"
+#include "verbs.h"
 
 #define LOG_BYTES (64 * 1024)
 #define LOG_BYTES_PER_INSTRUCTION 8
@@ -30,7 +32,7 @@
 
 /* Raises unless the handler itself called us, with nothing in between that
  * cannot be left and entered again. */
-static void check_wait(lua_State *L, const struct run *run)
+void verb_check_wait(lua_State *L, const struct run *run)
 {
 	lua_Debug ar;
 	bool can = L == run->thread.co && lua_isyieldable(L) &&
@@ -45,14 +47,13 @@ static void check_wait(lua_State *L, const struct run *run)
 }
 
 /* Leaves the handler until session_wake(); `k` goes on. */
-static int wait_for(lua_State *L, struct run *run, enum wait what,
-		    lua_KFunction k)
+int verb_wait(lua_State *L, struct run *run, enum wait what, lua_KFunction k)
 {
 	run->wait = what;
 	return lua_yieldk(L, 0, 0, k);
 }
 
-static int refused(lua_State *L, const char *reason)
+int verb_refused(lua_State *L, const char *reason)
 {
 	luaL_pushfail(L);
 	lua_pushstring(L, reason);
@@ -68,44 +69,40 @@ static int say_done(lua_State *L, int status, lua_KContext ctx)
 	(void)status;
 	(void)ctx;
 	if (run->interrupted)
-		return refused(L, "interrupted");
+		return verb_refused(L, "interrupted");
 	lua_pushboolean(L, 1);
 	return 1;
 }
 
-int l_call_say(lua_State *L)
+/* Raises unless something may be said now; false: nobody would hear it, and
+ * the results are pushed. */
+static bool may_speak(lua_State *L, struct run *run)
 {
-	struct run *run = call_check(L, 1);
-	struct session_lua *s = run->s;
-	struct action_error err;
-	struct action *a;
-	const char *text;
-	size_t len;
-	int rc;
-
-	text = luaL_checklstring(L, 2, &len);
-	if (len > ACTION_TEXT_MAX)
-		return luaL_error(L, "text: text is longer than %d bytes",
-				  ACTION_TEXT_MAX);
-	meter_charge(L, SAY_COST + len / 32);
-	check_wait(L, run);
+	verb_check_wait(L, run);
 	run_checkpoint(L, run, true);
 	run->ready = false;
 	run->interrupted = false;
-	if (s->gone) {
-		run->abandon = true;
-		return wait_for(L, run, WAIT_SAY, say_done);
-	}
-	if (s->transferring) {
-		meter_charge(L, UNSAID_COST);
-		session_unsaid(s);
-		return refused(L, "interrupted");
-	}
+	if (run->s->gone || !run->s->transferring)
+		return true;
+	meter_charge(L, UNSAID_COST);
+	session_unsaid(run->s);
+	verb_refused(L, "interrupted");
+	return false;
+}
 
-	run->ticket = ++s->tickets;
-	a = action_say(text, len, run->ticket);
-	if (!a)
-		return luaL_error(L, "no memory");
+/* Says or plays `a`, which it takes, and waits for its end. */
+static int speak(lua_State *L, struct run *run, struct action *a)
+{
+	struct session_lua *s = run->s;
+	struct action_error err;
+	int rc;
+
+	if (s->gone) {
+		action_free(a);
+		run->abandon = true;
+		return verb_wait(L, run, WAIT_SAY, say_done);
+	}
+	run->ticket = a->ticket = ++s->tickets;
 	run->wait = WAIT_SAY;		/* it may be over before act returns */
 	rc = session_act(s, a, &err);
 	if (rc == UV_ENOTCONN)
@@ -115,11 +112,68 @@ int l_call_say(lua_State *L)
 	if (rc == UV_EBUSY) {
 		meter_charge(L, UNSAID_COST);
 		session_unsaid(s);
-		return refused(L, "interrupted");
+		return verb_refused(L, "interrupted");
 	}
 	if (rc && rc != UV_ENOTCONN)
 		return luaL_error(L, "%s", err.text);
-	return wait_for(L, run, WAIT_SAY, say_done);
+	return verb_wait(L, run, WAIT_SAY, say_done);
+}
+
+int l_call_say(lua_State *L)
+{
+	struct run *run = call_check(L, 1);
+	struct action *a;
+	const char *text;
+	size_t len;
+
+	text = luaL_checklstring(L, 2, &len);
+	if (len > ACTION_TEXT_MAX)
+		return luaL_error(L, "text: text is longer than %d bytes",
+				  ACTION_TEXT_MAX);
+	meter_charge(L, SAY_COST + len / 32);
+	if (!may_speak(L, run))
+		return 2;
+	a = action_say(text, len, 0);
+	return a ? speak(L, run, a) : luaL_error(L, "no memory");
+}
+
+/* ---- play ---- */
+
+/* A PLAY of the file or URL `name`; NULL and a message. Never raises. */
+static struct action *play_action(const struct run *run, const char *name,
+				  size_t len, struct action_error *err)
+{
+	json_t *text = json_stringn(name, len), *fields;
+	struct action *a = NULL;
+
+	snprintf(err->text, sizeof(err->text), "play: the name is not UTF-8");
+	if (!text)
+		return NULL;
+	fields = sound_fields(text);
+	if (!fields || action_parse(&a, fields, NULL, err)) {
+		a = NULL;
+	} else if (sound_find(run->s->shard->bot, a, err)) {
+		action_free(a);
+		a = NULL;
+	}
+	json_decref(fields);
+	return a;
+}
+
+int l_call_play(lua_State *L)
+{
+	struct run *run = call_check(L, 1);
+	struct action_error err;
+	struct action *a;
+	const char *name;
+	size_t len;
+
+	name = luaL_checklstring(L, 2, &len);
+	meter_charge(L, SAY_COST + len / 32);
+	if (!may_speak(L, run))
+		return 2;
+	a = play_action(run, name, len, &err);
+	return a ? speak(L, run, a) : luaL_error(L, "%s", err.text);
 }
 
 /* ---- sleep ---- */
@@ -156,12 +210,12 @@ int l_call_sleep(lua_State *L)
 	if (rc)
 		return luaL_error(L, "call:sleep needs seconds, or a duration "
 				  "such as \"500ms\"");
-	check_wait(L, run);
+	verb_check_wait(L, run);
 	run_checkpoint(L, run, true);
 	run->ready = false;
 	timer_init(&run->timer, run->s->shard->bot->sc->loop, on_timer, run);
 	timer_start(&run->timer, ms);
-	return wait_for(L, run, WAIT_SLEEP, sleep_done);
+	return verb_wait(L, run, WAIT_SLEEP, sleep_done);
 }
 
 /* ---- transfer ---- */
@@ -227,7 +281,7 @@ int l_call_transfer(lua_State *L)
 	int rc;
 
 	luaL_checktype(L, 2, LUA_TTABLE);
-	check_wait(L, run);
+	verb_check_wait(L, run);
 	if (s->transferring)
 		return luaL_error(L, "transfer: a transfer is under way");
 	run_checkpoint(L, run, true);
@@ -250,7 +304,7 @@ int l_call_transfer(lua_State *L)
 		return too_late(L, number);
 	if (rc)
 		return luaL_error(L, "%s", err.text);
-	return wait_for(L, run, WAIT_TRANSFER, transfer_done);
+	return verb_wait(L, run, WAIT_TRANSFER, transfer_done);
 }
 
 /* ---- while it rings ---- */
@@ -267,7 +321,7 @@ static int verdict(lua_State *L, struct run *run, enum action_type type,
 	a->status = status;
 	rc = session_act(run->s, a, &err);
 	if (rc == UV_ENOTCONN)
-		return refused(L, "gone");
+		return verb_refused(L, "gone");
 	if (rc)
 		return luaL_error(L, "%s", err.text);
 	lua_pushboolean(L, 1);

@@ -117,6 +117,46 @@ static void speech_waits_for_the_ack(void **state)
 	assert_int_equal(w.said, 1);
 }
 
+/* A mark comes back when all before it is over, and not before. */
+static void a_mark_waits_like_speech(void **state)
+{
+	struct action_error err;
+	struct action *a;
+
+	(void)state;
+	world_call(&w, false);
+	a = action_new(ACT_MARK);
+	a->ticket = 7;
+	call_act(world_the_call(&w), BY_BOT, action_say("x", 1, 0), &err,
+		 NULL);
+	assert_int_equal(call_act(world_the_call(&w), BY_BOT, a, &err, NULL),
+			 0);
+	world_turn(&w);
+	assert_int_equal(w.ticket, 0);
+	sim_ack(w.customer);
+	world_turn(&w);
+	assert_int_equal(w.said, 1);
+	assert_int_equal(w.ticket, 7);
+	/* what a bot waits for itself is nobody else's to ask */
+	assert_int_equal(act(ACT_DTMF, 0), UV_EINVAL);
+	assert_int_equal(act(ACT_TIMEOUT, 0), UV_EINVAL);
+}
+
+static void a_sound_is_told_by_its_name(void **state)
+{
+	struct action_error err;
+	struct action *a = action_say("a.wav", 5, 0);
+
+	(void)state;
+	world_call(&w, true);
+	a->type = ACT_PLAY;
+	assert_int_equal(call_act(world_the_call(&w), BY_BOT, a, &err, NULL),
+			 0);
+	world_turn(&w);
+	assert_int_equal(w.said, 1);
+	assert_string_equal(w.audio, "a.wav");
+}
+
 static void hangup_comes_after_what_was_said(void **state)
 {
 	struct action_error err;
@@ -245,6 +285,8 @@ int main(void)
 		CASE(speech_and_switch_before_the_answer_are_refused),
 		CASE(verdict_after_the_answer_is_refused),
 		CASE(speech_waits_for_the_ack),
+		CASE(a_mark_waits_like_speech),
+		CASE(a_sound_is_told_by_its_name),
 		CASE(hangup_comes_after_what_was_said),
 		CASE(hold_is_answered_by_the_node),
 		CASE(digits_are_queries),

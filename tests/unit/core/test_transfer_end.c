@@ -248,9 +248,36 @@ static void cancelled_during_a_refer(void **state)
 	assert_int_equal(w.transfers_ended, 1);
 }
 
+/* A switch may keep the customer after a failure alone. */
+static void kept_after_a_failure(void **state)
+{
+	static const struct switch_fields plain = { .method = "bridge" };
+	struct sim_leg *agent;
+
+	(void)state;
+	w.keep_failed = true;
+	world_call(&w, true);
+	assert_int_equal(world_switch(&w, &plain), 0);
+	sim_reject(world_agent(&w), 486);
+	world_expect(&w, false, false, "busy");
+	world_wait(&w, 60000);
+	assert_int_equal(w.ended, 0);
+
+	assert_int_equal(world_switch(&w, &plain), 0);
+	agent = world_agent(&w);
+	sim_answer(agent);
+	sim_offer_done(w.customer, 200);
+	sim_bye(agent);
+	world_turn(&w);
+	assert_true(w.success);
+	assert_int_equal(w.ended, 1);
+	assert_string_equal(w.ended_by, "agent");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		CASE(kept_after_a_failure),
 		CASE(cancelled_while_it_rings),
 		CASE(cancelled_while_they_talk),
 		CASE(cancelled_during_the_join),

@@ -98,8 +98,8 @@ static void f_outcome(struct session *s, const struct transfer_outcome *o)
 
 static void f_said(struct session *s, uint64_t ticket, bool interrupted)
 {
-	(void)ticket;
 	(void)interrupted;
+	fake_of(s)->w->ticket = ticket;
 	fed(fake_of(s));
 }
 
@@ -213,6 +213,8 @@ static void on_event(const struct event *ev, void *arg)
 		break;
 	case EV_BOT_SAY:
 		world->said++;
+		snprintf(world->audio, sizeof(world->audio), "%s",
+			 field(ev, "audio"));
 		break;
 	case EV_TRANSFER_STARTED:
 		world->transfers_started++;
@@ -353,6 +355,7 @@ static int act_switch(struct world *world, json_t *fields)
 	int rc = action_parse_switch(&a, fields, world->call, &err);
 
 	assert_int_equal(rc, 0);
+	a->sw->keep_failed = world->keep_failed;
 	if (!world_the_call(world)) {
 		action_free(a);
 		return -1;

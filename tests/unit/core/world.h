@@ -30,6 +30,8 @@ struct world {
 	struct sim_leg *customer;
 	char call[64];
 
+	bool keep_failed;	/* of the switches to come               */
+
 	/* what the bot saw */
 	int sessions;		/* open now                              */
 	int queries, events, outcomes;
@@ -39,6 +41,8 @@ struct world {
 
 	/* what the event stream said */
 	int started, ended, said;
+	char audio[64];		/* of the last sound that was played     */
+	uint64_t ticket;	/* the last one that came back           */
 	int transfers_started, transfers_ended;
 	char method[16], phase[32];
 	bool success, hangup;

@@ -54,7 +54,8 @@ void __wrap_log_line(enum log_level level, const char *call, const char *fmt,
 static int h_act(void *arg, struct action *a, struct action_error *err)
 {
 	struct caller *c = arg;
-	int rc = a->type == ACT_SAY ? c->say_result : c->act_result;
+	int rc = a->type == ACT_SAY || a->type == ACT_PLAY ||
+		a->type == ACT_MARK ? c->say_result : c->act_result;
 	const char *number;
 
 	if (rc) {
@@ -67,6 +68,17 @@ static int h_act(void *arg, struct action *a, struct action_error *err)
 		hear(c, "say %s", a->text);
 		c->ticket = a->ticket;
 		if (a->ticket && !c->quiet)
+			c->s->ops->said(c->s, a->ticket, false);
+		break;
+	case ACT_PLAY:
+		hear(c, "play %s", a->text);
+		c->ticket = a->ticket;
+		if (a->ticket && !c->quiet)
+			c->s->ops->said(c->s, a->ticket, false);
+		break;
+	case ACT_MARK:
+		c->ticket = a->ticket;
+		if (!c->quiet)
 			c->s->ops->said(c->s, a->ticket, false);
 		break;
 	case ACT_SWITCH:

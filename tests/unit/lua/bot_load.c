@@ -152,9 +152,9 @@ static const struct { const char *source, *said; } table[] = {
 	  "{ A = { intent = '/A' } } }",
 	  "bot.lua:2: /: the phrases of '/A': hole in the list: item 2 is "
 	  "nil\n" },
-	{ "return bot { states = { A = { event = 'bargeInIntent' } } }",
-	  "bot.lua:1: /A: the event 'bargeInIntent' is not available in this "
-	  "version\n" },
+	{ "return bot { states = { A = { event = { 'bargeInIntent', "
+	  "'speechNotRecognized', 'noDtmfAnswerEvent', 'onCallNotConnected', "
+	  "'onCallNotConnectedTechnical' } } } }", "loaded\n" },
 	/* intents */
 	{ "return bot { states = { A = { intent = '/X' }, B = { ['intent!'] "
 	  "= { '/Y' } } } }", "loaded\n" },
@@ -222,14 +222,53 @@ static const struct { const char *source, *said; } table[] = {
 	  "bot.lua:1: /: switch: 'headers' holds a template; they are for "
 	  "texts that are said, a function can build this\n" },
 	{ "return bot { audio 'x.wav' }",
-	  "bot.lua:1: /: 'audio' is not available in this version\n" },
+	  "bot.lua:1: /: audio: 'x.wav': No such file or directory\n" },
+	{ "return bot {\naudio '.' }",
+	  "bot.lua:2: /: audio: '.' is not a file\n" },
+	{ "return bot { audio { file = 'x.wav' } }",
+	  "bot.lua:1: /: 'audio' needs the name of a file, not a table\n" },
+	{ "return bot { audio 'https://127.0.0.1/x.wav' }", "loaded\n" },
 	{ "return bot { states = { A = {\n dtmf { max = 4 } } } }",
-	  "bot.lua:2: /A: 'dtmf' is not available in this version\n" },
-	{ "return bot { timeout { interval = '5s', state = '/' }, "
-	  "TransferCallToOperator {} }",
-	  "bot.lua:1: /: 'timeout' is not available in this version\n"
-	  "bot.lua:1: /: 'TransferCallToOperator' is not available in this "
-	  "version\n" },
+	  "loaded\n" },
+	{ "return bot { dtmf {}, dtmf { timeout = 5000.0 } }", "loaded\n" },
+	{ "return bot { dtmf { max = 65 },\ndtmf { timeout = 5 },\n"
+	  "dtmf { max = 'x' },\ndtmf { mix = 1 },\ndtmf { 4 },\ndtmf(4) }",
+	  "bot.lua:1: /: dtmf: max must be from 1 to 64, not 65\n"
+	  "bot.lua:2: /: dtmf: timeout must be from 100 to 600000, not 5\n"
+	  "bot.lua:3: /: dtmf: max must be an integer from 1 to 64\n"
+	  "bot.lua:4: /: dtmf: unknown field 'mix', did you mean 'max'?\n"
+	  "bot.lua:5: /: 'dtmf' needs named fields, not a list\n"
+	  "bot.lua:6: /: 'dtmf' needs a table of fields\n" },
+	{ "return bot { timeout { interval = '5s', state = '/' },\n"
+	  "timeout { state = '/' },\ntimeout { interval = 0, state = '/' },\n"
+	  "timeout { interval = 1 },\n"
+	  "timeout { interval = '5 seconds', state = '/Strat' },\n"
+	  "states = { Start = {} } }",
+	  "bot.lua:2: /: timeout: interval is needed: interval = \"5s\"\n"
+	  "bot.lua:3: /: timeout: interval must be a time above 0, at most a "
+	  "day: seconds, or \"5s\"\n"
+	  "bot.lua:4: /: timeout: state must be a string, not nothing\n"
+	  "bot.lua:5: /: there is no state '/Strat'; did you mean '/Start'?\n"
+	},
+	{ "return bot { states = { A = {\nTransferCallToOperator {} } } }",
+	  "bot.lua:2: /A: TransferCallToOperator: 'phoneNumber' is needed\n"
+	},
+	{ "return bot { TransferCallToOperator { phoneNumber = '' } }",
+	  "bot.lua:1: /: TransferCallToOperator: 'phoneNumber' is needed\n" },
+	{ "return bot { TransferCallToOperator { phoneNumber = 1, then_ = '/'"
+	  " } }", "bot.lua:1: /: TransferCallToOperator: unknown field 'then_'"
+	  "\n" },
+	{ "return bot { TransferCallToOperator { phoneNumber = 1, thenStat = "
+	  "'/' } }", "bot.lua:1: /: TransferCallToOperator: unknown field "
+	  "'thenStat'; did you mean 'thenState'?\n" },
+	{ "return bot { TransferCallToOperator { phoneNumber = 1, errorState "
+	  "= '/X' } }",
+	  "bot.lua:1: /: TransferCallToOperator: there is no state '/X'\n" },
+	{ "return bot { TransferCallToOperator { phoneNumber = 1, timeout = "
+	  "-1 } }", "bot.lua:1: /: switch: timeout -1 is not a number of "
+	  "seconds above 0\n" },
+	{ "return bot { TransferCallToOperator { phoneNumber = 1 }, 'x' }",
+	  "bot.lua:1: /: nothing is said after TransferCallToOperator\n" },
 	{ "return bot { switch { phoneNumber = 1, music = 'none' } }",
 	  "bot.lua:1: /: 'music' is not available in this version\n" },
 	{ "return bot { switch { type } }", "bot.lua:1: /: switch[1]: a "

@@ -146,14 +146,19 @@ static void script_faults(void **state)
 		     "error bot.lua:2: there is no state '/Nowhere' in /"
 		     FALLBACK);
 	check_script("dtmf { max = 4 }",
-		     "error bot.lua:2: 'dtmf' is not available in this "
-		     "version in /" FALLBACK);
-	check_script("call:listen { q = 'x' }",
-		     "error bot.lua:2: 'listen' is not available in this "
-		     "version in /" FALLBACK);
+		     "error bot.lua:2: a reaction was built and not used: "
+		     "return it, or call:react(it) in /" FALLBACK);
+	check_script("return dtmf { max = 0 }",
+		     "error bot.lua:1: dtmf: max must be from 1 to 64, not 0 "
+		     "in /" FALLBACK);
+	check_script("return { 'x', timeout { interval = 1, state = '/N' } }",
+		     "error bot.lua:1: timeout: there is no state '/N' in /"
+		     FALLBACK);
+	check_script("call:http {}", "error bot.lua:2: 'http' is not "
+		     "available in this version in /" FALLBACK);
 	check_script("call.dialer.setNoInputTimeout(5)",
-		     "error bot.lua:2: 'setNoInputTimeout' is not available "
-		     "in this version in /" FALLBACK);
+		     "error bot.lua:2: setNoInputTimeout: 5 is not a number "
+		     "of milliseconds from 1000 to 20000 in /" FALLBACK);
 	check_script("a 'x' 'y'",
 		     "error bot.lua:2: missing comma after this reaction in /"
 		     FALLBACK);
@@ -216,6 +221,16 @@ static void replies(void **state)
 	check_script("return call.response.reply",
 		     "error bot.lua:2: 'call.response' has no 'reply', "
 		     "only 'replies' in /" FALLBACK);
+	check_script("call.response.replies = { { type = 'audio', file = "
+		     "'no.wav' } }", "error bot.lua:1: audio: 'no.wav': No "
+		     "such file or directory in /" FALLBACK);
+	check_script("call.response.replies = { { type = 'audio', audioUrl = "
+		     "'http://127.0.0.1/a.wav' }, { type = 'dtmf', max = 1 },"
+		     " { type = 'timeout', interval = '5s', state = '/' } }",
+		     "play http://127.0.0.1/a.wav");
+	check_script("call.response.replies = { { type = 'audio' } }",
+		     "error bot.lua:1: audio: one of file and audioUrl is "
+		     "needed in /" FALLBACK);
 	check_script("local r = call.response r.replies = nil "
 		     "r.replies = { { type = 'text', text = 'x' } }",
 		     "say x");
