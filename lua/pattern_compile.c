@@ -300,6 +300,8 @@ static void narrow(struct compiler *c, size_t first, unsigned set)
 	struct pattern *p = c->p;
 	size_t best = first, best_n = 0, best_len = 0;
 
+	if (p->key_count == first)
+		return;
 	for (size_t i = first, n; i < p->key_count; i += n) {
 		size_t len = 0;
 

@@ -296,6 +296,8 @@ static void intents_in_a_level(void **state)
 	expect(&c, "state /D\nsay d");
 	say(&c, "red shoes");
 	expect(&c, "state /E\nsay e");
+	say(&c, "red wine");		/* of two that are near the better */
+	expect(&c, "say e");
 	end(&d, &c);
 }
 
