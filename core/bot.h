@@ -26,6 +26,7 @@
 
 struct loop;
 struct bot;
+struct config;
 struct session;
 struct scripting;
 
@@ -128,6 +129,14 @@ struct bot_ops {
 	 */
 	struct bot *(*load)(struct scripting *sc, const char *name,
 			    const char *path, struct problems *p);
+	/**
+	 * Loads a program only to tell what is wrong with it: besides errors
+	 * also what is most probably not meant, as warnings. `config` is what
+	 * it would run under.
+	 */
+	void (*check)(struct scripting *sc, const char *name,
+		      const char *path, const struct config *config,
+		      struct problems *p);
 	/** A session of `bot` for one call; 0, or UV_ENOMEM: bot_memory. */
 	int (*open)(struct bot *bot, const struct bot_call *call,
 		    const struct session_handlers *h, void *arg,

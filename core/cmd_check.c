@@ -6,6 +6,7 @@
 
 #include "cmd.h"
 #include "config.h"
+#include "log.h"
 #include "loop.h"
 #include "node_bots.h"
 #include "node_setup.h"
@@ -53,9 +54,11 @@ int cmd_check(const char *file)
 		fputs("tandem: out of memory\n", stderr);
 		return 1;
 	}
+	/* What a node would log while it loads is told as problems here. */
+	log_level_set(LOG_ERROR);
 	if (!setup_read(&setup, file, &problems)) {
 		setup_capacity(&setup, &capacity, &problems);
-		bots_open(&bots, loop, &setup, &problems);
+		bots_check(&bots, loop, &setup, &problems);
 	}
 	print_problems(&problems);
 

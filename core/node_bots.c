@@ -74,11 +74,10 @@ static void add(struct bot_slot *slot, struct bot_version *v)
 	slot->versions = v;
 }
 
-int bots_open(struct bots *b, struct loop *loop, const struct setup *s,
-	      struct problems *p)
+static int prepare(struct bots *b, struct loop *loop, const struct setup *s,
+		   struct problems *p)
 {
 	const struct config *c = s->config;
-	const size_t before = p->errors;
 
 	*b = (struct bots){ .config = c, .setup = s, .loop = loop };
 	b->scripting = lua_scripting_open(loop, &c->limits);
@@ -88,10 +87,39 @@ int bots_open(struct bots *b, struct loop *loop, const struct setup *s,
 		return UV_EINVAL;
 	}
 	for (size_t i = 0; i < c->bot_count; i++) {
-		struct bot_version *v;
-
 		b->list[i].bots = b;
 		b->list[i].file = &c->bots[i];
+	}
+	return 0;
+}
+
+int bots_check(struct bots *b, struct loop *loop, const struct setup *s,
+	       struct problems *p)
+{
+	const struct config *c = s->config;
+	const size_t before = p->errors;
+
+	if (prepare(b, loop, s, p))
+		return UV_EINVAL;
+	for (size_t i = 0; i < c->bot_count; i++)
+		if (!readable(s, &c->bots[i], p))
+			b->scripting->ops->check(b->scripting,
+						 c->bots[i].name,
+						 c->bots[i].path, c, p);
+	return p->errors > before ? UV_EINVAL : 0;
+}
+
+int bots_open(struct bots *b, struct loop *loop, const struct setup *s,
+	      struct problems *p)
+{
+	const struct config *c = s->config;
+	const size_t before = p->errors;
+
+	if (prepare(b, loop, s, p))
+		return UV_EINVAL;
+	for (size_t i = 0; i < c->bot_count; i++) {
+		struct bot_version *v;
+
 		v = load(&b->list[i], p);
 		if (v)
 			add(&b->list[i], v);

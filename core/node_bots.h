@@ -52,6 +52,10 @@ struct bots {
 int bots_open(struct bots *b, struct loop *loop, const struct setup *s,
 	      struct problems *p);
 
+/** Loads none, and tells of all that is wrong or suspicious in them. */
+int bots_check(struct bots *b, struct loop *loop, const struct setup *s,
+	       struct problems *p);
+
 /** Ends their sessions and frees them. */
 void bots_close(struct bots *b);
 

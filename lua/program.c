@@ -488,7 +488,8 @@ void program_build(lua_State *L, struct program **pp,
 		if (lua_rawlen(L, -1))
 			st->list = luaL_ref(L, LUA_REGISTRYINDEX);
 		lua_settop(L, idx);
-		st->scan = NULL;
+		if (!from->keep_scan)
+			st->scan = NULL;
 	}
 	for (size_t i = 0; i < prog->count; i++)
 		if (prog->all[i]->trigger_count ||

@@ -63,6 +63,7 @@ struct program_source {
 	const struct scan *scan;
 	const struct module_scan *modules;
 	struct problems *p;
+	bool keep_scan;		/**< the states keep theirs              */
 };
 
 struct program {

@@ -178,8 +178,10 @@ static bool names_client(const struct bot *bot)
 	return false;
 }
 
-static struct bot *op_load(struct scripting *base, const char *name,
-			   const char *path, struct problems *p)
+/* `check`: the config under which it is checked, or NULL. */
+static struct bot *load(struct scripting *base, const char *name,
+			const char *path, const struct config *check,
+			struct problems *p)
 {
 	struct lua_scripting *sc = (struct lua_scripting *)base;
 	struct bot *bot = calloc(1, sizeof(*bot));
@@ -189,6 +191,7 @@ static struct bot *op_load(struct scripting *base, const char *name,
 		return NULL;
 	bot->sc = sc;
 	bot->limits = sc->limits;
+	bot->check = check;
 	bot->name = strdup(name);
 	bot->path = strdup(path);
 	if (!bot->name || !bot->path) {
@@ -210,6 +213,24 @@ static struct bot *op_load(struct scripting *base, const char *name,
 fail:
 	bot_free(bot);
 	return NULL;
+}
+
+static struct bot *op_load(struct scripting *base, const char *name,
+			   const char *path, struct problems *p)
+{
+	return load(base, name, path, NULL, p);
+}
+
+static void op_unload(struct bot *bot);
+
+static void op_check(struct scripting *base, const char *name,
+		     const char *path, const struct config *config,
+		     struct problems *p)
+{
+	struct bot *bot = load(base, name, path, config, p);
+
+	if (bot)
+		op_unload(bot);
 }
 
 /* A shard with room for one more session, or NULL. */
@@ -276,8 +297,6 @@ static int op_open(struct bot *bot, const struct bot_call *call,
 		return UV_ENOMEM;
 	return sh ? session_open(sh, call, h, arg, sp) : UV_ENOMEM;
 }
-
-static void op_unload(struct bot *bot);
 
 static void on_gone(void *arg)
 {
@@ -356,6 +375,7 @@ static void op_close(struct scripting *base)
 
 static const struct bot_ops ops = {
 	.load = op_load,
+	.check = op_check,
 	.open = op_open,
 	.stats = op_stats,
 	.retire = op_retire,

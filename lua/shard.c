@@ -13,6 +13,7 @@
 
 #include "core/log.h"
 #include "callobject.h"
+#include "check.h"
 #include "literals.h"
 #include "meter.h"
 #include "program.h"
@@ -217,6 +218,7 @@ static int l_build(lua_State *L)
 	struct shard *sh = ld->sh;
 	struct source *src = sh->bot->sources;
 	const struct reaction *r;
+	const size_t errors = ld->p->errors;
 	char chunk[1024];
 
 	lua_settop(L, 0);
@@ -227,10 +229,13 @@ static int l_build(lua_State *L)
 	sh->env = luaL_ref(L, LUA_REGISTRYINDEX);
 
 	snprintf(chunk, sizeof(chunk), "@%s", src->path);
-	if (luaL_loadbufferx(L, src->text, src->len, chunk, "t"))
-		return lua_error(L);
-	lua_pop(L, 1);
 	ld->scan = scan_open(src->path, src->text, src->len, &ld->own);
+	if (luaL_loadbufferx(L, src->text, src->len, chunk, "t")) {
+		/* the scan may name the state, but trust it no further */
+		problems_free(&ld->own);
+		return lua_error(L);
+	}
+	lua_pop(L, 1);
 	add_scanned(ld, &ld->own);
 	problems_free(&ld->own);
 	if (!ld->scan)
@@ -251,8 +256,13 @@ static int l_build(lua_State *L)
 	lua_getiuservalue(L, -1, 1);
 	program_build(L, &sh->program, &(struct program_source){
 		.file = src->path, .scan = ld->scan, .modules = ld->modules,
-		.p = ld->p,
+		.p = ld->p, .keep_scan = sh->bot->check != NULL,
 	});
+	if (sh->bot->check && ld->p->errors == errors)
+		check_bot(&(struct check){
+			.prog = sh->program, .bot = sh->bot,
+			.config = sh->bot->check, .p = ld->p,
+		});
 	return 0;
 }
 

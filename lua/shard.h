@@ -19,6 +19,7 @@
 #include "stack_guard.h"
 
 struct coverage;
+struct config;
 struct loading;
 struct loop;
 struct meter;
@@ -84,6 +85,7 @@ struct bot {
 	uint64_t collected;	/**< when a full collection was last forced */
 	uint64_t serial;	/**< of the last run                     */
 	bool uses_client;	/**< its sources name call.client        */
+	const struct config *check;	/**< it is checked, or NULL      */
 	void (*gone)(void *arg);	/**< retired: called when it is freed */
 	void *gone_arg;
 	struct task last;	/**< frees it                            */
