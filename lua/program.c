@@ -36,6 +36,11 @@ static const char *const bot_keys[] = {
 	"noContext", "modal", "name", "fallback", "intents", "patterns", NULL
 };
 
+const char *const *program_keys(bool bot)
+{
+	return bot ? bot_keys : state_keys;
+}
+
 static bool one_of(const char *word, const char *const *words)
 {
 	for (; *words; words++)

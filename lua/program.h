@@ -87,6 +87,9 @@ void program_build(lua_State *L, struct program **pp,
 		   const struct program_source *from);
 void program_free(struct program *prog);
 
+/** Keys that a state, or the bot itself, may have; ends with NULL. */
+const char *const *program_keys(bool bot);
+
 /** State by absolute path, or relative to `from`; NULL: there is none. */
 struct state *program_find(const struct program *prog,
 			   const struct state *from, const char *path);

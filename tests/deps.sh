@@ -9,7 +9,7 @@ build="gcc libc6-dev cmake ninja-build pkg-config libuv1-dev liblua5.4-dev
 	libcmocka-dev"
 demo="python3 sip-tester"
 test="python3 python3-pytest python3-msgpack sip-tester clang libclang-rt-dev
-	tshark baresip-core kamailio"
+	tshark baresip-core kamailio lua-check"
 
 wanted=
 for set in "$@"; do
