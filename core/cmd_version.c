@@ -14,6 +14,8 @@ int cmd_version(void)
 	puts("in:  signalling (UDP), Lua bots, control protocol");
 	puts(*VERSION_LIBEDIT ? "     line editing (libedit " VERSION_LIBEDIT ")"
 	     : "out: line editing (libedit)");
+	puts(TANDEM_WITH_HTTP ? "     call:http (libcurl)"
+	     : "     without call:http: built without libcurl");
 	puts("out: TCP and TLS, voice, recording, speech, http");
 	return 0;
 }

@@ -111,6 +111,7 @@ void config_free(struct config *c)
 	free(c->proxies);
 	free_strings(c->codecs, c->codec_count);
 	free_strings(c->control, c->control_count);
+	free_strings(c->http_hosts, c->http_host_count);
 	free(c->default_bot);
 	free(c->store_file);
 	free(c->cdr_file);

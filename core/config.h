@@ -109,6 +109,8 @@ struct config {
 	uint64_t cps;
 	uint64_t call_duration;	/**< ms                                      */
 	struct bot_limits limits;
+	char **http_hosts;	/**< limits.http_hosts, see hosts.h          */
+	size_t http_host_count;
 	char **control;		/**< paths of Unix sockets                   */
 	size_t control_count;
 	char *store_file;	/**< NULL: in memory                         */

@@ -10,6 +10,7 @@
 
 #include "config_keys.h"
 #include "config_value.h"
+#include "hosts.h"
 
 #define CALL_PORTS 4		/* two legs, RTP and RTCP */
 #define SIP_PORT 5060
@@ -287,6 +288,32 @@ static void fill_timers(struct fill *f, json_t *timers)
 		config_problem(f->ck, "timers.t1x64", "must not be below t1");
 }
 
+static void fill_hosts(struct fill *f, json_t *limits)
+{
+	json_t *list = config_value(limits, "limits.http_hosts",
+				    &f->no_memory);
+	struct config *c = f->c;
+	char path[64];
+
+	c->http_hosts = fill_room(f, json_array_size(list) + 1,
+				  sizeof(*c->http_hosts));
+	for (size_t i = 0; c->http_hosts && i < json_array_size(list); i++) {
+		const char *s = json_string_value(json_array_get(list, i));
+
+		snprintf(path, sizeof(path), "limits.http_hosts[%zu]", i + 1);
+		if (!s)
+			continue;
+		if (!hosts_entry_ok(s))
+			config_problem(f->ck, path, "\"%s\" must be a host's "
+				       "name, \"*.NAME\", an address or a "
+				       "network; without scheme and port", s);
+		c->http_hosts[c->http_host_count] = fill_copy(f, s);
+		if (c->http_hosts[c->http_host_count])
+			c->http_host_count++;
+	}
+	json_decref(list);
+}
+
 static void fill_limits(struct fill *f, json_t *limits)
 {
 	struct config *c = f->c;
@@ -303,6 +330,7 @@ static void fill_limits(struct fill *f, json_t *limits)
 	c->limits.session_bytes =
 		fill_whole(f, limits, "limits.session_bytes");
 	c->limits.bot_memory = fill_whole(f, limits, "limits.bot_memory");
+	fill_hosts(f, limits);
 
 	if (c->media_mode != MEDIA_RTP || !c->port_min)
 		return;

@@ -115,6 +115,8 @@ const struct config_key config_keys[] = {
 	.doc = "of call.session and its like" },
 { "limits.bot_memory", KEY_SIZE, true, "\"64M\"", M, 1024 * G,
 	.doc = "of a bot version" },
+{ "limits.http_hosts", KEY_LIST, TANDEM_WITH_HTTP, "[]",
+	.doc = "hosts that call:http may ask: names, \"*.NAME\", networks" },
 
 { "record", KEY_ANY, false, .doc = "recordings" },
 { "speech", KEY_ANY, false, .doc = "speech providers" },

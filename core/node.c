@@ -20,6 +20,7 @@
 #include "control/control.h"
 #include "engine.h"
 #include "event.h"
+#include "fetch/fetch.h"
 #include "log.h"
 #include "lua/scripting.h"
 #include "media/media.h"
@@ -27,6 +28,7 @@
 #include "node_setup.h"
 #include "problem.h"
 #include "reach.h"
+#include "service.h"
 #include "sink.h"
 #include "sip/sip.h"
 #include "store/store.h"
@@ -136,16 +138,32 @@ static int open_store(struct node *n, struct problems *p)
 }
 
 /* What bots reach outside their calls. */
-static void give_reach(struct node *n)
+static int open_reach(struct node *n, struct problems *p)
 {
-	const uint64_t *timers = n->config->timers;
+	const struct config *c = n->config;
+	const uint64_t *timers = c->timers;
+	int err = open_store(n, p);
+
+	if (err)
+		return err;
+	n->services = services_new(n->loop);
+	if (!n->services)
+		return UV_ENOMEM;
+	err = fetcher_open(&n->fetcher, n->loop,
+			   (const char *const *)c->http_hosts,
+			   c->http_host_count);
+	if (err && err != UV_ENOTSUP)
+		return err;
 
 	lua_scripting_reach(n->bots.scripting, &(struct reach){
 		.store = n->store,
+		.fetcher = n->fetcher,
+		.services = n->services,
 		.client_ms = timers[TIMER_CLIENT],
 		.http_ms = timers[TIMER_HTTP],
 		.request_ms = timers[TIMER_REQUEST],
 	});
+	return 0;
 }
 
 static struct bot *find_bot(void *arg, const char *name)
@@ -243,6 +261,7 @@ static int open_control(struct node *n, struct problems *p)
 		.uv = n->uv,
 		.engine = n->engine,
 		.bus = n->bus,
+		.services = n->services,
 		.paths = (const char *const *)paths,
 		.path_count = c->control_count,
 		.info = node_info,
@@ -362,9 +381,7 @@ int node_open(struct node **np, const struct node_options *o,
 	if (!err)
 		err = open_cdr(n, p);
 	if (!err)
-		err = open_store(n, p);
-	if (!err)
-		give_reach(n);
+		err = open_reach(n, p);
 	if (!err)
 		err = open_media(n, p);
 	if (!err)
@@ -397,6 +414,8 @@ void node_close(struct node *n)
 	if (n->signalling)
 		sip_close(n->signalling, SETTLE_MS);
 	bots_close(&n->bots);
+	fetcher_close(n->fetcher);
+	services_free(n->services);
 	store_close(n->store, FLUSH_MS);
 	if (n->media)
 		media_close(n->media);

@@ -48,6 +48,8 @@ struct node {
 	struct event_bus *bus;
 	struct bots bots;
 	struct store *store;
+	struct fetcher *fetcher;	/**< NULL: built without libcurl     */
+	struct services *services;
 	struct sink *cdr;
 	struct media *media;
 	struct engine *engine;

@@ -8,7 +8,9 @@
 #include "config.h"
 #include "engine.h"
 #include "event.h"
+#include "fetch/fetch.h"
 #include "log.h"
+#include "service.h"
 #include "sink.h"
 #include "store/store.h"
 #include "sip/sip.h"
@@ -90,6 +92,31 @@ static json_t *kept_stats(const struct node *n)
 		"unread", (json_int_t)s.unread, "failing", (int)s.failing);
 }
 
+static json_t *http_stats(const struct node *n)
+{
+	struct fetch_stats s = { 0 };
+
+	if (n->fetcher)
+		fetcher_stats(n->fetcher, &s);
+	return json_pack("{s:I, s:I, s:I}",
+		"under_way", (json_int_t)s.under_way,
+		"requests", (json_int_t)s.requests,
+		"failed", (json_int_t)s.failed);
+}
+
+static json_t *service_stats(const struct node *n)
+{
+	struct service_stats s;
+
+	services_stats(n->services, &s);
+	return json_pack("{s:I, s:I, s:I, s:I, s:I}",
+		"services", (json_int_t)s.services,
+		"waiting", (json_int_t)s.waiting,
+		"requests", (json_int_t)s.requests,
+		"failed", (json_int_t)s.failed,
+		"unasked", (json_int_t)s.unasked);
+}
+
 /* Beside the engine's gauges and counters, and control's. */
 json_t *node_stats(void *arg)
 {
@@ -98,11 +125,12 @@ json_t *node_stats(void *arg)
 	json_t *stats;
 
 	uv_resident_set_memory(&rss);
-	stats = json_pack("{s:I, s:I, s:I, s:o, s:o, s:o}",
+	stats = json_pack("{s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o}",
 		"uptime", (json_int_t)(loop_wall(n->loop) - n->started),
 		"rss", (json_int_t)rss, "log_lost", (json_int_t)log_lost(),
 		"sip", sip_stats(n), "bots", bot_stats(n),
-		"store", kept_stats(n));
+		"store", kept_stats(n), "http", http_stats(n),
+		"services", service_stats(n));
 	if (stats && n->cdr && sink_error(n->cdr))
 		json_object_set_new(stats, "cdr_error",
 			json_string(uv_strerror(sink_error(n->cdr))));

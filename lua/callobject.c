@@ -113,6 +113,7 @@ static void request(lua_State *L, const struct run *run)
 
 	if (!part(L, CV_REQUEST))
 		return;
+	plain_callable(L);
 	if (in->text) {
 		lua_pushlstring(L, in->text, in->len);
 		lua_setfield(L, -2, "query");
@@ -234,6 +235,7 @@ void call_open(lua_State *L)
 {
 	static const luaL_Reg verbs[] = {
 		{ "answer", l_call_answer },
+		{ "http", l_call_http },
 		{ "listen", l_call_listen },
 		{ "play", l_call_play },
 		{ "react", l_react },
@@ -242,9 +244,6 @@ void call_open(lua_State *L)
 		{ "sleep", l_call_sleep },
 		{ "transfer", l_call_transfer },
 		{ NULL, NULL },
-	};
-	static const char *const missing[] = {
-		"http", "request", NULL
 	};
 	static const struct { const char *name; enum part part; } parts[] = {
 		{ "client", P_CLIENT },
@@ -258,13 +257,10 @@ void call_open(lua_State *L)
 	};
 
 	listen_open(L);
+	/* call.request is a table, and call:request() a verb */
+	plain_callable_open(L, l_call_request);
 	lua_createtable(L, 0, 4);
 	luaL_newlib(L, verbs);
-	for (size_t i = 0; missing[i]; i++) {
-		lua_pushstring(L, missing[i]);
-		lua_pushcclosure(L, l_not_available, 1);
-		lua_setfield(L, -2, missing[i]);
-	}
 	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
 		lua_pushinteger(L, parts[i].part);
 		lua_setfield(L, -2, parts[i].name);

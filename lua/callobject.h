@@ -34,9 +34,11 @@ void dialer_push_status(lua_State *L, const struct session_lua *s);
 void dialer_push_details(lua_State *L, const struct session_lua *s);
 
 int l_call_answer(lua_State *L);
+int l_call_http(lua_State *L);
 int l_call_listen(lua_State *L);
 int l_call_play(lua_State *L);
 int l_call_reject(lua_State *L);
+int l_call_request(lua_State *L);
 int l_call_say(lua_State *L);
 int l_call_sleep(lua_State *L);
 int l_call_transfer(lua_State *L);

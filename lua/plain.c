@@ -220,6 +220,37 @@ static bool entry(struct walk *w, struct entry *e, unsigned depth)
 	return e->v;
 }
 
+static const char callable_key;
+
+void plain_callable_open(lua_State *L, lua_CFunction f)
+{
+	lua_createtable(L, 0, 2);
+	lua_pushcfunction(L, f);
+	lua_setfield(L, -2, "__call");
+	lua_pushboolean(L, 0);
+	lua_setfield(L, -2, "__metatable");
+	lua_rawsetp(L, LUA_REGISTRYINDEX, &callable_key);
+}
+
+void plain_callable(lua_State *L)
+{
+	lua_rawgetp(L, LUA_REGISTRYINDEX, &callable_key);
+	lua_setmetatable(L, -2);
+}
+
+/* Whether a table may do what plain data does not. */
+static bool has_metatable(lua_State *L, int idx)
+{
+	bool ours;
+
+	if (!lua_getmetatable(L, idx))
+		return false;
+	lua_rawgetp(L, LUA_REGISTRYINDEX, &callable_key);
+	ours = lua_rawequal(L, -1, -2);
+	lua_pop(L, 2);
+	return !ours;
+}
+
 static json_t *table(struct walk *w, int idx, unsigned depth)
 {
 	lua_State *L = w->L;
@@ -231,12 +262,10 @@ static json_t *table(struct walk *w, int idx, unsigned depth)
 	if (depth > DEPTH_MAX)
 		return refuse(w, "nested deeper than %d, or in a cycle",
 			      DEPTH_MAX);
-	if (!w->o->text && lua_getmetatable(L, idx)) {
-		lua_pop(L, 1);
-		return refuse(w, "a table with a metatable is not plain data");
-	}
 	if (!lua_checkstack(L, 6) || !take(w, TABLE_BYTES))
 		return refuse(w, "more than %zu bytes", w->o->bytes);
+	if (!w->o->text && has_metatable(L, idx))
+		return refuse(w, "a table with a metatable is not plain data");
 	/* The table may have been large once. */
 	if (!meter_goes_on(L))
 		return refuse(w, "the budget is spent");
@@ -381,14 +410,12 @@ static int check(struct tally *t, int idx, unsigned depth)
 		return wrong(t, ": more than %zu bytes", t->max);
 	if (!lua_istable(L, idx))
 		return 0;
-	if (lua_getmetatable(L, idx)) {
-		lua_pop(L, 1);
-		return wrong(t, ": a table with a metatable is not plain "
-			     "data");
-	}
 	if (depth >= DEPTH_MAX || !lua_checkstack(L, 4))
 		return wrong(t, ": nested deeper than %d, or in a cycle",
 			     DEPTH_MAX);
+	if (has_metatable(L, idx))
+		return wrong(t, ": a table with a metatable is not plain "
+			     "data");
 	if (!meter_goes_on(L))
 		return wrong(t, ": the budget is spent");
 	lua_pushnil(L);

@@ -24,4 +24,9 @@ int plain_check(lua_State *L, int idx, size_t bytes, const char *name,
 /** Pushes a JSON value. Raises for want of memory. */
 void plain_push(lua_State *L, const json_t *v);
 
+/** Makes the table on top of the stack call `f` when it is called itself; it
+ * is plain data still. */
+void plain_callable(lua_State *L);
+void plain_callable_open(lua_State *L, lua_CFunction f);
+
 #endif

@@ -479,6 +479,10 @@ void run_free(struct run *run)
 		action_free(run->actions[i]);
 	free(run->actions);
 	input_free(run->in);
+	if (run->errand)
+		run->errand->cancel(run->errand);
+	json_decref(run->answer);
+	free(run->reason);
 	json_decref(run->client);
 	free(run->message);
 	free(run->traceback);

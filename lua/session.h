@@ -49,7 +49,8 @@ struct input {
 };
 
 enum wait {
-	WAIT_NONE, WAIT_SAY, WAIT_SLEEP, WAIT_TRANSFER, WAIT_LISTEN
+	WAIT_NONE, WAIT_SAY, WAIT_SLEEP, WAIT_TRANSFER, WAIT_LISTEN,
+	WAIT_OUTSIDE,			/**< call:http, call:request     */
 };
 
 /** A handler that runs or waits. */
@@ -66,6 +67,9 @@ struct run {
 	bool abandon;			/**< said to a customer who left */
 	uint64_t ticket;
 	struct timer timer;
+	struct errand *errand;		/**< under way outside, or NULL  */
+	json_t *answer;			/**< what it brought, or NULL    */
+	char *reason;			/**< else why                    */
 	unsigned enters;
 	bool session_read;		/**< call.session may have changed */
 	bool failed;

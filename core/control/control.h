@@ -16,12 +16,14 @@ struct control;
 struct engine;
 struct event_bus;
 struct problems;
+struct services;
 struct uv_loop_s;
 
 struct control_options {
 	struct uv_loop_s *uv;
 	struct engine *engine;
 	struct event_bus *bus;
+	struct services *services;	/**< NULL: clients cannot serve      */
 	const char *const *paths;	/**< Unix sockets to listen on       */
 	size_t path_count;
 	/** What node.info and node.stats answer beyond the engine's; new

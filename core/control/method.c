@@ -9,6 +9,7 @@
 #include "core/problem.h"
 #include "method_bot.h"
 #include "peer.h"
+#include "serve.h"
 
 #define EVENT_NAME_MAX 64
 #define REASON_MAX 256
@@ -411,13 +412,16 @@ const struct method method_table[] = {
 	{ "events.subscribe", events_subscribe, { { "types", PARAM_LIST },
 		{ "call", PARAM_STRING }, { "since", PARAM_MAP } } },
 	{ "events.unsubscribe", events_unsubscribe },
+	{ "service.register", serve_register, {
+		{ "name", PARAM_STRING, true },
+		{ "methods", PARAM_LIST, true } } },
 	/* of the protocol, but not of this version */
 	{ "auth" }, { "node.undrain" },
 	{ "call.originate" }, { "call.say" }, { "call.play" },
 	{ "call.dtmf" }, { "call.record" },
 	{ "trunk.list" }, { "trunk.set" },
 	{ "channel.list" }, { "list.get" }, { "list.add" },
-	{ "list.remove" }, { "service.register" },
+	{ "list.remove" },
 };
 const size_t method_count = sizeof(method_table) / sizeof(method_table[0]);
 

@@ -5,6 +5,7 @@
 
 #include "core/log.h"
 #include "request.h"
+#include "serve.h"
 
 #define IOV 64
 
@@ -77,6 +78,7 @@ static void on_closed(uv_handle_t *h)
 	struct event ev = { .type = EV_SUBSCRIBER_DROPPED };
 
 	forget_work(p);
+	serve_leave(p);
 	event_string(&ev, "reason", p->dropped);
 	while (p->queue_len)
 		queue_pop(p);
@@ -101,6 +103,7 @@ void peer_close(struct peer *p)
 		return;
 	p->closing = true;
 	peer_unsubscribe(p);
+	serve_leave(p);
 	uv_close((uv_handle_t *)&p->pipe, on_closed);
 }
 
@@ -322,6 +325,7 @@ static void on_read(uv_stream_t *s, ssize_t n, const uv_buf_t *buf)
 	if (n == UV_EOF) {
 		/* It may still wait for answers: close when they are out. */
 		p->eof = true;
+		serve_leave(p);
 	}
 	else if (n < 0 || keep_input(p, buf->base, (size_t)n) != 0) {
 		peer_close(p);

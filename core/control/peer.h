@@ -10,6 +10,10 @@
 
 #include "control_i.h"
 
+#define PEER_SERVICES 8	/* that one client may offer */
+
+struct service;
+
 /** A frame in a client's queue. */
 struct peer_out {
 	struct frame *frame;
@@ -49,6 +53,10 @@ struct peer {
 	uv_write_t write;
 	bool writing;
 	size_t write_count;	/**< frames under way                        */
+
+	struct service *services[PEER_SERVICES];
+	size_t service_count;
+	bool asking;		/**< a request is being queued for it        */
 
 	bool subscribed;
 	struct filter filter;

@@ -7,6 +7,7 @@
 #include "core/utf8.h"
 #include "method.h"
 #include "peer.h"
+#include "serve.h"
 #include "unpack.h"
 
 #define METHOD_LEN_MAX 64
@@ -175,9 +176,10 @@ void request_run(struct peer *p, const struct skim *s, const char *data)
 	struct request r = { .c = p->c, .peer = p };
 	int err;
 
-	/* Nothing was asked of the client, so it cannot be an answer. */
-	if (s->kind == RPC_RESPONSE)
+	if (s->kind == RPC_RESPONSE) {
+		serve_response(p, s, data);
 		return;
+	}
 
 	p->c->count.requests++;
 	answer_begin(&r, s);
