@@ -1,8 +1,8 @@
 /**
  * @file reach.h  What a bot reaches outside its call
  *
- * Given to the scripting side by the composition root. What is missing (NULL)
- * is refused there when a bot first asks for it.
+ * Given to the scripting side by the composition root. Where one is missing
+ * (NULL) bots hear what they would of a network that is down.
  *
  * An errand is something asked of the world outside. Who has asked hears of it
  * once, on the loop and never from within the asking; or has taken it back

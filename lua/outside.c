@@ -261,10 +261,15 @@ int l_call_http(lua_State *L)
 	if (!fetch_is_built())
 		return luaL_error(L, "call:http: this Tandem was built "
 				  "without libcurl");
-	if (!run->s->shard->bot->sc->reach.fetcher)
-		return luaL_error(L, "call:http: there is no network here");
 	meter_charge(L, ASK_COST);
 	prepare(L, run);
+	/* Where bots are tried out they hear what they would of a network
+	 * that is down. */
+	if (!run->s->shard->bot->sc->reach.fetcher) {
+		log_line(LOG_WARN, session_id(run->s), "call:http: there is "
+			 "no network here");
+		return verb_refused(L, "unreachable");
+	}
 	rc = start_http(L, run, err, sizeof(err));
 	if (!rc)
 		return verb_wait(L, run, WAIT_OUTSIDE, answered);
@@ -319,11 +324,10 @@ int l_call_request(lua_State *L)
 	method = luaL_checkstring(L, 3);
 	if (!lua_isnoneornil(L, 4))
 		luaL_checktype(L, 4, LUA_TTABLE);
-	if (!run->s->shard->bot->sc->reach.services)
-		return luaL_error(L, "call:request: there are no services "
-				  "here");
 	meter_charge(L, ASK_COST);
 	prepare(L, run);
+	if (!run->s->shard->bot->sc->reach.services)
+		return verb_refused(L, "not_found");
 	rc = start_request(L, run, service, method, err, sizeof(err));
 	switch (rc) {
 	case 0:

@@ -215,8 +215,20 @@ static int l_audio(lua_State *L)
 	return 1;
 }
 
+/* when(open(...)) in a handler: what it is now. */
+static int l_known(lua_State *L)
+{
+	lua_pushvalue(L, lua_upvalueindex(1));
+	return 1;
+}
+
 static int l_when(lua_State *L)
 {
+	if (lua_isboolean(L, 1) && shard_of(L)->run) {
+		lua_pushvalue(L, 1);
+		lua_pushcclosure(L, l_known, 1);
+		lua_replace(L, 1);
+	}
 	if (!lua_isfunction(L, 1))
 		return wrong(L, "'when' needs a function: when(function(call) "
 			     "... end) { ... }");

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "callobject.h"
+#include "hours.h"
 #include "meter.h"
 #include "program.h"
 #include "reaction.h"
@@ -435,6 +436,7 @@ void sandbox_open(lua_State *L)
 	open_os(L);
 	reaction_open(L);
 	template_open(L);
+	hours_words(L);
 
 	/* What is in no library is an error, and a hint. */
 	lua_createtable(L, 0, 1);

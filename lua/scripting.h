@@ -18,7 +18,8 @@ struct scripting *lua_scripting_open(struct loop *loop,
 
 /** What its bots reach outside their calls; copied, what it points to is
  * borrowed. Before the first session; without it call.client is kept in memory
- * and the rest is refused. */
+ * and nobody is
+ * reached outside. */
 void lua_scripting_reach(struct scripting *sc, const struct reach *r);
 
 /**
