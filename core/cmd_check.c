@@ -33,7 +33,8 @@ static void summary(const struct setup *s, const struct capacity *cap)
 		       "media.ports (serve %" PRIu64 ") and %" PRIu64
 		       " descriptors (serve %" PRIu64 ")\n", cap->calls,
 		       cap->calls * CALL_PORTS, cap->ports,
-		       cap->calls * CALL_PORTS + RESERVED_DESCRIPTORS,
+		       cap->calls * CALL_PORTS + RESERVED_DESCRIPTORS +
+		       cap->reserved,
 		       cap->descriptors);
 	else if (cap->calls)
 		printf("calls: %" PRIu64 ", without ports (media.mode none)\n",

@@ -11,6 +11,7 @@
 #include <uv.h>
 
 #include "config.h"
+#include "fetch/fetch.h"
 #include "lua/scripting.h"
 #include "media/media.h"
 #include "problem.h"
@@ -107,8 +108,10 @@ uint64_t descriptors_raise(void)
 
 int capacity_compute(struct capacity *cap, uint64_t wanted)
 {
-	cap->descriptors = cap->limit > RESERVED_DESCRIPTORS ?
-		(cap->limit - RESERVED_DESCRIPTORS) / CALL_PORTS : 0;
+	const uint64_t kept = RESERVED_DESCRIPTORS + cap->reserved;
+
+	cap->descriptors = cap->limit > kept ?
+		(cap->limit - kept) / CALL_PORTS : 0;
 	cap->calls = wanted;
 	if (!cap->media)
 		return 0;
@@ -136,6 +139,7 @@ int setup_capacity(struct setup *s, struct capacity *cap, struct problems *p)
 		.media = media.rtp,
 		.ports = media.rtp ? media_capacity(&media) : 0,
 		.limit = descriptors_raise(),
+		.reserved = c->http_host_count ? FETCH_DESCRIPTORS : 0,
 	};
 	if (!capacity_compute(cap, wanted)) {
 		c->calls = cap->calls;
@@ -155,10 +159,12 @@ int setup_capacity(struct setup *s, struct capacity *cap, struct problems *p)
 	if (need > cap->descriptors)
 		setup_problem(s, p, "limits.calls",
 			      "%" PRIu64 " call%s with media need%s %" PRIu64
-			      " descriptors and %d for the node, the limit is "
+			      " descriptors and %" PRIu64 " for the node, the "
+			      "limit is "
 			      "%" PRIu64 " (ulimit -Hn)", need,
 			      need == 1 ? "" : "s", need == 1 ? "s" : "",
-			      need * CALL_PORTS, RESERVED_DESCRIPTORS,
+			      need * CALL_PORTS,
+			      RESERVED_DESCRIPTORS + cap->reserved,
 			      cap->limit);
 	return UV_EINVAL;
 }

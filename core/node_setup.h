@@ -28,6 +28,8 @@ struct capacity {
 	uint64_t ports;		/**< calls that media.ports serve           */
 	uint64_t descriptors;	/**< calls that descriptors serve           */
 	uint64_t limit;		/**< descriptors this process may have      */
+	uint64_t reserved;	/**< of them, besides RESERVED_DESCRIPTORS:
+				     for call:http, where it may be used   */
 	uint64_t calls;		/**< calls taken; 0: no limit               */
 };
 

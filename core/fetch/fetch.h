@@ -23,6 +23,7 @@
 #define FETCH_REDIRECTS_MAX 5
 #define FETCH_MS_MAX 30000
 #define FETCH_AT_A_TIME 256			/* of a node     */
+#define FETCH_DESCRIPTORS (2 * FETCH_AT_A_TIME)	/* it may take   */
 
 struct fetcher;
 struct loop;

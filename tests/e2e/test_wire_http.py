@@ -1,7 +1,11 @@
 """call:http: what servers do, and what a bot hears of it."""
 
 import json
+import os
+import signal
+import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
@@ -303,3 +307,41 @@ def test_the_list_is_checked(tmp_path):
         assert p.returncode == 1, bad
         assert "limits.http_hosts[1]: " in p.stderr, p.stderr
     assert "must be a list of strings" in check('"x"').stderr
+
+
+def test_a_name_server_that_is_silent_holds_nobody(world, web, tmp_path):
+    library = tmp_path / "slow.so"
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", library,
+                    Path(__file__).parent / "harness" / "slow_dns.c"],
+                   check=True)
+    cust = world.peer("cust")
+    options = os.environ.get("ASAN_OPTIONS", "")
+    node = world.node(cust, bots={"support": BOT},
+                      config={"limits": {"http_hosts": ["*.slow.test"]}},
+                      env={"LD_PRELOAD": str(library), "ASAN_OPTIONS":
+                           options + ":verify_asan_link_order=0"})
+    calls = [connect(cust, node) for _ in range(5)]
+    worst, begun = 0, time.monotonic()
+    for i, c in enumerate(calls):
+        node.call("call.event", call=c.id, name="ask", data={"request": {
+            "url": "http://a%d.slow.test/" % i, "timeout": "400ms"}})
+    while time.monotonic() - begun < 1.5:
+        now = time.monotonic()
+        node.call("node.info")
+        worst = max(worst, time.monotonic() - now)
+        time.sleep(0.005)
+    assert worst < 0.25, worst
+    for c in calls:
+        node.wait_for("bot.say", call=c.id, text="failed timeout", timeout=1)
+        c.bye()
+        gone(node, c)
+    # One more is under way when the node ends.
+    c = connect(cust, node)
+    node.call("call.event", call=c.id, name="ask", data={"request": {
+        "url": "http://b.slow.test/", "timeout": 20}})
+    node.process.send_signal(signal.SIGTERM)
+    node.wait_line("draining")
+    node.process.send_signal(signal.SIGTERM)
+    c.expect("BYE")
+    c.reply(200)
+    assert node.wait_exit(10) == 0

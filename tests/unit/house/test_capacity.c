@@ -26,6 +26,11 @@ static void calls_default_to_the_smaller_share(void **state)
 	assert_int_equal(c.descriptors, 50);
 	assert_int_equal(c.calls, 50);
 
+	c = cap(true, 100, RESERVED_DESCRIPTORS + 4 * 50 + 3);
+	c.reserved = 40;		/* for call:http */
+	assert_int_equal(capacity_compute(&c, 0), 0);
+	assert_int_equal(c.calls, 40);
+
 	c = cap(true, 10, 1 << 20);
 	assert_int_equal(capacity_compute(&c, 0), 0);
 	assert_int_equal(c.calls, 10);
