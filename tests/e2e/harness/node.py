@@ -170,7 +170,8 @@ class Node:
     def said(self, call=None):
         """Texts the bots have said."""
         kw = {"call": call} if call else {}
-        return [e["text"] for e in self.rpc.find("bot.say", **kw)]
+        return [e["text"] for e in self.rpc.find("bot.say", **kw)
+                if "text" in e]
 
     def live(self):
         """Id of the only live call."""
