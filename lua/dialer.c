@@ -157,7 +157,7 @@ static int l_set_no_input_timeout(lua_State *L)
 static int l_set_call_result(lua_State *L)
 {
 	const struct run *run = self(L);
-	const struct plain_options o = { .bytes = RESULT_BYTES, .text = true };
+	const struct plain_options o = { .bytes = RESULT_BYTES };
 	char err[256] = "";
 	size_t len;
 	const char *result = luaL_checklstring(L, 1, &len);

@@ -20,9 +20,11 @@ struct ear {
 	char digits[ACTION_DTMF_MAX + 1];
 	uint64_t pause;		/* ms from key to key                  */
 	uint64_t keys_mark;	/* ticket after which it counts, or 0  */
+	bool keys_due;		/* and before that it was over         */
 	struct state *silent;	/* of a `timeout`, or NULL             */
 	uint64_t interval;	/* ms of it                            */
 	uint64_t quiet_mark;	/* ticket after which it counts, or 0  */
+	bool quiet_due;		/* and before that it was over         */
 	bool watch;		/* silence is to be told in this call  */
 	uint64_t no_input;	/* ms; 0: the default                  */
 	unsigned keys_turn;	/* changes with every start and stop,  */
@@ -37,19 +39,8 @@ uint64_t ear_no_input(const struct session_lua *s)
 
 /* ---- timers ---- */
 
-static void on_keys(void *arg)
-{
-	struct session_lua *s = arg;
-
-	session_tick(s, IN_KEYS, s->ear->keys_turn);
-}
-
-static void on_quiet(void *arg)
-{
-	struct session_lua *s = arg;
-
-	session_tick(s, IN_QUIET, s->ear->quiet_turn);
-}
+static void on_keys(void *arg);
+static void on_quiet(void *arg);
 
 /* Most sessions need none: it is made when it is first used. */
 static struct ear *ear_of(struct session_lua *s)
@@ -71,6 +62,7 @@ static void stop_keys(struct ear *e)
 	timer_stop(&e->keys);
 	e->keys_turn++;
 	e->keys_mark = 0;
+	e->keys_due = false;
 	e->max = e->count = 0;
 }
 
@@ -79,6 +71,7 @@ static void stop_quiet(struct ear *e)
 	timer_stop(&e->quiet);
 	e->quiet_turn++;
 	e->quiet_mark = 0;
+	e->quiet_due = false;
 	e->silent = NULL;
 }
 
@@ -113,6 +106,7 @@ int ear_watch(struct session_lua *s, uint64_t ms)
 static void start_keys(struct ear *e)
 {
 	e->keys_turn++;
+	e->keys_due = false;
 	timer_start(&e->keys, e->pause);
 }
 
@@ -165,25 +159,52 @@ int ear_take(struct session_lua *s, struct action *a, struct state *silent,
 	return rc;
 }
 
+/* The time is over. What others have asked to be said meanwhile is heard to
+ * its end first; and while one of them has the customer talk to somebody else,
+ * which only the engine knows, silence means nothing. */
+static void on_keys(void *arg)
+{
+	struct session_lua *s = arg;
+	struct action_error err;
+
+	s->ear->keys_due = true;
+	if (mark(s, &s->ear->keys_mark, &err))
+		stop_keys(s->ear);
+}
+
+static void on_quiet(void *arg)
+{
+	struct session_lua *s = arg;
+	struct action_error err;
+
+	s->ear->quiet_due = true;
+	if (mark(s, &s->ear->quiet_mark, &err))
+		stop_quiet(s->ear);
+}
+
 bool ear_said(struct session_lua *s, uint64_t ticket, bool interrupted)
 {
 	struct ear *e = s->ear;
 
-	if (!e)
+	if (!e || !ticket)
 		return false;
-	if (ticket && ticket == e->keys_mark) {
+	if (ticket == e->keys_mark) {
 		e->keys_mark = 0;
 		if (interrupted)
 			stop_keys(e);
+		else if (e->keys_due)
+			session_tick(s, IN_KEYS, e->keys_turn);
 		else if (!timer_running(&e->keys))
 			start_keys(e);
 		return true;
 	}
-	if (!ticket || ticket != e->quiet_mark)
+	if (ticket != e->quiet_mark)
 		return false;
 	e->quiet_mark = 0;
 	if (interrupted)
 		stop_quiet(e);
+	else if (e->quiet_due)
+		session_tick(s, IN_QUIET, e->quiet_turn);
 	else
 		timer_start(&e->quiet, e->silent ? e->interval
 						 : ear_no_input(s));
@@ -274,7 +295,7 @@ void ear_idle(struct session_lua *s)
 
 	if (s->gone || s->closed || s->transferring)
 		return;
-	if (e && (e->max || e->silent || e->quiet_mark ||
+	if (e && (e->max || e->silent || e->quiet_mark || e->quiet_due ||
 		  timer_running(&e->quiet)))
 		return;
 	if (!watches(s) || !ear_of(s))

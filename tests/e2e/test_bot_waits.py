@@ -136,6 +136,23 @@ def test_silence_three_times_ends_the_call(world):
     assert node.said(c.id).count("Sorry, 4915112345678.") == 3
 
 
+def test_silence_while_an_agent_talks(world):
+    """Of a hand-over by control the bot knows nothing: still nobody is
+    silent who talks to an agent."""
+    cust, agent, node = world.trio(bots={"support": MENU})
+    c = connect(cust, node)
+    c.message("watch")
+    node.call("call.switch", call=c.id, phoneNumber=NUMBER, method="bridge",
+              continueCall=True)
+    a = join(c, agent)
+    cust.silence(3.5)
+    assert "Sorry, 4915112345678." not in node.said(c.id)
+    a.bye()
+    bring_back(c)
+    says(node, c, "Sorry, 4915112345678.")
+    leave(node, c)
+
+
 def test_templates_and_what_a_customer_types(world):
     cust, agent, node = world.trio(bots={"support": MENU})
     c = connect(cust, node)

@@ -74,6 +74,7 @@ static void dtmf_pause(void **state)
 	pass(&c, 60000);
 	expect(&c, "say Your PIN.");
 	said(&c, false);
+	c.quiet = false;
 	pass(&c, 2999);
 	expect(&c, "");
 	pass(&c, 1);
@@ -239,19 +240,46 @@ static void no_input_handled(void **state)
 	pass(&c, 60000);
 	expect(&c, "say Hello.");
 	said(&c, false);
+	c.quiet = false;
 	for (int i = 0; i < 5; i++) {
 		pass(&c, 5000);
 		expect(&c, "say Still there?");
-		said(&c, false);
 	}
 	/* no key is silence too */
 	say(&c, "d");
 	expect(&c, "state /D");
-	said(&c, false);
 	pass(&c, 1000);
 	expect(&c, "say Still there?");
-	/* while an agent is sought nobody is asked anything */
-	say(&c, "d");
+	hang(&c);
+	desk_close(&d);
+}
+
+/* The engine says when the time was over while somebody else was busy with
+ * the customer: then it has not been silent. */
+static void silence_that_does_not_count(void **state)
+{
+	struct desk d;
+	struct caller c;
+
+	(void)state;
+	desk_open(&d, "return bot { dtmf { timeout = 1000 }, timeout { "
+		  "interval = 2, state = '/S' }, states = { S = { 'S' }, N = "
+		  "{ ['event!'] = 'noDtmfAnswerEvent', 'N' }, "
+		  "E = { ['event!'] = 'e', noContext = true } } }");
+	call_in(&d, &c, "");
+	start(&c);
+	c.quiet = true;
+	pass(&c, 1000);
+	said(&c, true);
+	pass(&c, 1000);
+	said(&c, true);
+	c.quiet = false;
+	expect(&c, "");
+	/* from here on silence counts again: dtmf was used */
+	raise_event(&c, "e");
+	for (int i = 0; i < 3; i++)
+		pass(&c, 5000);
+	expect(&c, MISSED "\n" MISSED "\n" MISSED "\nhangup");
 	hang(&c);
 	desk_close(&d);
 }
@@ -315,6 +343,7 @@ int main(void)
 		cmocka_unit_test(silence_alone_ends_nothing),
 		cmocka_unit_test(no_input),
 		cmocka_unit_test(no_input_handled),
+		cmocka_unit_test(silence_that_does_not_count),
 		cmocka_unit_test(not_during_a_transfer),
 		cmocka_unit_test(gone),
 	};

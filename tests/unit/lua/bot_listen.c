@@ -126,6 +126,23 @@ static void silence(void **state)
 	end();
 }
 
+/* What named parts matched, with and without q. */
+static void named_parts(void **state)
+{
+	(void)state;
+	desk_open(&d, "return bot { patterns = { City = '(berlin|paris)' }, "
+		  "function(call) for i = 1, 2 do\n"
+		  "local h = call:listen(i == 1 and { q = { to = 'to $City' } "
+		  "} or nil) log(h.name .. ' ' .. h.parseTree.City.text) end "
+		  "end, states = { From = { ['q!'] = 'from $City' } } }");
+	call_in(&d, &c, "");
+	start(&c);
+	say(&c, "to Paris");
+	say(&c, "from Berlin");
+	expect(&c, "log to Paris\nlog /From Berlin");
+	end();
+}
+
 /* It counts from the end of what is said before. */
 static void silence_begins_after_speech(void **state)
 {
@@ -261,6 +278,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(utterances),
 		cmocka_unit_test(digits),
+		cmocka_unit_test(named_parts),
 		cmocka_unit_test(silence),
 		cmocka_unit_test(silence_begins_after_speech),
 		cmocka_unit_test(queues),

@@ -243,6 +243,30 @@ static void replies(void **state)
 		     "in /" FALLBACK);
 }
 
+/* The dialer's words that ask for something. */
+static void dialer(void **state)
+{
+	(void)state;
+	check_script("call.dialer.setCallResult('sold', { b = 2, a = {} }) "
+		     "call.dialer:setCallResult 'none'",
+		     "log call result: sold {\"a\":{},\"b\":2}\n"
+		     "log call result: none");
+	check_script("call.dialer.setCallResult('a\\nb')",
+		     "error bot.lua:2: bad argument #1 to 'setCallResult' (a "
+		     "control character) in /" FALLBACK);
+	check_script("call.dialer.setCallResult('x', { call })",
+		     "error bot.lua:2: setCallResult: payload[1]: a userdata "
+		     "is not plain data in /" FALLBACK);
+	check_script("call.dialer.bargeIn { bargeIn = 'forced' } "
+		     "call.dialer:bargeIn(true) call.dialer.bargeIn()", "");
+	check_script("call.dialer.bargeIn(5)",
+		     "error bot.lua:2: bad argument #1 to 'bargeIn' (table "
+		     "expected, got number) in /" FALLBACK);
+	check_script("call.dialer:setNoInputTimeout(1000) "
+		     "call.dialer.setNoInputTimeout(20000) "
+		     "log(#call.dialer:getPayload())", "log 0");
+}
+
 static void malformed_switch(void **state)
 {
 	struct desk d;
@@ -316,6 +340,7 @@ int main(void)
 		cmocka_unit_test(scripts),
 		cmocka_unit_test(script_faults),
 		cmocka_unit_test(replies),
+		cmocka_unit_test(dialer),
 		cmocka_unit_test(malformed_switch),
 		cmocka_unit_test(script_error_handler),
 	};

@@ -38,6 +38,21 @@ return bot {
       local nothing
       return nothing.field
     end },
+    Listen = { ["q!"] = "listen", function(call)
+      local heard, why = call:listen { q = { keep = "keep", boom = "boom" }, dtmf = 2, timeout = "3s" }
+      assert(heard or why == "silence" or why == "noMatch" or why == "unavailable")
+      call:say((heard and (heard.name or heard.digits) or why))
+      call:listen()
+    end },
+    Keys = { ["q!"] = "keys", "Keys, {{ request.query }}.", dtmf { max = 3, timeout = 2000 },
+             timeout { interval = "4s", state = "./Late" }, states = {
+      Got = { q = "$regex<1+>", "Got {{ request.query }}." },
+      Late = { "Late.", enter "/Keys" },
+    } },
+    Operator = { ["q!"] = "operator", TransferCallToOperator {
+      phoneNumber = "16123456789", timeout = "10", thenState = "/Keys", timeoutState = "/Listen", errorState = "/Bye",
+    } },
+    Quiet = { ["q!"] = "quiet", function(call) call.dialer:setNoInputTimeout(1000) end },
     Loop = { ["q!"] = "loop", function() while true do end end },
     Twice = { ["q!"] = "twice", function(call)
       switch_reply(call, true)

@@ -76,7 +76,8 @@ static void customer_step(void)
 {
 	static const char *const texts[] = {
 		"keep", "refer", "wait", "wait", "sleep", "boom", "loop",
-		"twice", "bye", "something else",
+		"twice", "bye", "something else", "listen", "listen", "keys",
+		"keys", "operator", "operator", "quiet",
 	};
 	static const int offers[] = { 200, 200, 488, 481 };
 	static const int refers[] = { 202, 202, 403, 481 };
@@ -86,7 +87,7 @@ static void customer_step(void)
 	if (!sim_has(w.sim, c))
 		return;
 	switch (roll(8)) {
-	case 0: case 1: case 2: sim_text(c, texts[roll(10)]); break;
+	case 0: case 1: case 2: sim_text(c, texts[roll(17)]); break;
 	case 3: sim_offer_done(c, offers[roll(4)]); break;
 	case 4: sim_refer_done(c, refers[roll(4)], false); break;
 	case 5: sim_notify(c, notes[roll(4)], roll(2)); break;
