@@ -147,7 +147,9 @@ static void add_trigger(struct build *b, struct state *st, const char *key,
 		/* Of a name that is wrong itself it has been told. */
 		if (!t->pattern && *err)
 			problem(b, st, line_of(st, key), "%s: %s", key, err);
-		meter_charge(b->L, 20 + (t->pattern ? pattern_size(t->pattern)
+		/* Its memory is not Lua's, so that loading pays for it. */
+		meter_charge(b->L, 20 + (t->pattern ?
+					 8 * pattern_size(t->pattern)
 					 : PATTERN_STATES_MAX));
 	}
 }
