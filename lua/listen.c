@@ -287,6 +287,10 @@ void listen_hear(struct run *run, const struct input *in)
 static unsigned best(lua_State *L, struct listening *l, const char *text,
 		     size_t len)
 {
+	const struct query q = {
+		.kind = l->key ? QUERY_DIGIT : QUERY_TEXT, .text = text,
+		.len = len,
+	};
 	const int64_t left = meter_left(L);
 	struct match m, top = {0};
 	struct utterance *u;
@@ -298,7 +302,8 @@ static unsigned best(lua_State *L, struct listening *l, const char *text,
 		luaL_error(L, "no memory");
 	utterance_budget(u, left > 0 ? (uint64_t)left : 1);
 	for (unsigned i = 0; i < l->count; i++) {
-		if (!pattern_match(l->patterns[i], u, &m))
+		if (!match_sees(&q, l->patterns[i]) ||
+		    !pattern_match(l->patterns[i], u, &m))
 			continue;
 		if (found && !match_better(&m, &top))
 			continue;

@@ -123,8 +123,7 @@ static bool is_start(const char *s, size_t len)
 	return len == 6 && !strncasecmp(s, "/start", 6);
 }
 
-/* Whether a query may be held against this pattern at all. */
-static bool sees(const struct query *q, const struct pattern *p)
+bool match_sees(const struct query *q, const struct pattern *p)
 {
 	/* Nobody but the engine can say "/start" to a $regex. */
 	if (pattern_is_regex(p))
@@ -157,7 +156,7 @@ static void find_pattern(const struct program *prog, const struct origin *o,
 			    level)
 				continue;
 			counts[level]--;
-			if (sees(q, e->trigger->pattern))
+			if (match_sees(q, e->trigger->pattern))
 				consider(&best, e, u);
 		}
 	}

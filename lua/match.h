@@ -11,6 +11,7 @@
 
 #include "core/bot.h"
 
+struct pattern;
 struct program;
 struct state;
 
@@ -30,6 +31,9 @@ struct heard {
 	uint64_t steps;		/**< what it cost                            */
 	bool spent;		/**< no state, since the budget was spent    */
 };
+
+/** Whether a query may be held against this pattern at all. */
+bool match_sees(const struct query *q, const struct pattern *p);
 
 /** `h->tree` is the caller's. No state: none matches, or no memory. */
 void match_query(const struct program *prog, const struct state *from,
