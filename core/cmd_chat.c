@@ -482,6 +482,15 @@ int cmd_chat(int argc, char **argv)
 {
 	struct chat c = { .over = true };
 
+	if (argc && (!strcmp(argv[0], "--help") || !strcmp(argv[0], "-h"))) {
+		puts("usage: tandem chat BOT\n\n"
+		     "You are the customer of the bot in this file. What you "
+		     "type is what he says;\nthese are commands:\n");
+		for (size_t i = 0; i < COMMANDS; i++)
+			printf("  %-8s %s\n", commands[i].name,
+			       commands[i].help);
+		return 0;
+	}
 	if (argc != 1 || argv[0][0] == '-') {
 		fputs("tandem: 'tandem chat BOT' talks to a bot's file, such "
 		      "as bots/support.lua\n", stderr);

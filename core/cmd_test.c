@@ -242,16 +242,37 @@ static int options_read(int argc, char **argv, struct options *o,
 	return 0;
 }
 
+static const char help[] =
+"usage: tandem test [OPTION]... PATH...\n"
+"\n"
+"Runs tests of bots, in files NAME_test.lua beside NAME.lua, and prints TAP.\n"
+"\n"
+"  --filter TEXT   only tests with TEXT in their name\n"
+"  --coverage      tells which states, reactions and lines were not reached\n"
+"  --hostile       each test also against peers that misbehave\n"
+"  --seeds N       so many times (100)\n"
+"  --seed N        only so, to see one of them again\n";
+
 int cmd_test(int argc, char **argv)
 {
 	struct options o = { .seeds = SEEDS };
 	struct suite s = { .number = 0 };
 	struct coverage *coverage = NULL;
-	bool named = false;
-	int rc = options_read(argc, argv, &o, &s.paths);
+	bool named = false, asked = false;
+	int rc;
 
-	for (int i = 0; i < argc; i++)
+
+	for (int i = 0; i < argc; i++) {
 		named = named || argv[i][0] != '-';
+		asked = asked || !strcmp(argv[i], "--help") ||
+			!strcmp(argv[i], "-h");
+	}
+	if (asked) {
+		fputs(help, stdout);
+		paths_free(&s.paths);
+		return 0;
+	}
+	rc = options_read(argc, argv, &o, &s.paths);
 	if (!rc && !named) {
 		fputs("tandem: test which? 'tandem test PATH...', a folder or "
 		      "a NAME_test.lua\n", stderr);

@@ -37,8 +37,6 @@ static const struct play_odd table[] = {
 	{ "R12: REFER is never answered", .refer = -1 },
 	{ "R14: the customer re-INVITEs during REFER", .reinvite = 1,
 	  .dir = DIR_SENDONLY },
-	{ "R16: fallback under way, then NOTIFY 200",
-	  .notes = NOTES(0), .final = 1 },
 	{ "R17: holds us, then NOTIFY 486", .reinvite = 1,
 	  .dir = DIR_INACTIVE, .notes = NOTES(100, -486) },
 	{ "R18: NOTIFY 200 and no BYE", .notes = NOTES(100, 200) },
@@ -58,6 +56,8 @@ static const struct play_odd table[] = {
 	{ "I12: the customer leaves in the join", .leaves = 15 },
 	{ "I12: the customer leaves in the talk", .leaves = 4000 },
 	{ "I13: unreachable", .final = -2 },
+	{ "R3, I6: no NOTIFY, and nothing after 100 in the bridge",
+	  .notes = NOTES(0), .final = 1 },
 	/* offer and answer */
 	{ "O3: 488 to the joining re-INVITE", .customer_offer = 488 },
 	{ "O3: the agent refuses its re-INVITE", .customer_offer = 1,

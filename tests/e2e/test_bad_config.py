@@ -277,7 +277,8 @@ def test_what_is_printed_can_be_used_from_where_one_stands(tmp_path):
 
 @pytest.mark.parametrize("args", [
     ["chek"], ["--verbose"], ["-c"], ["check", "extra"], ["timers", "x"],
-    ["chat", "bots/support.lua"], ["test", "."],
+    ["chat"], ["chat", "bots/support.lua", "x"], ["test"],
+    ["test", "--hostil", "."], ["test", "--seeds", "0", "."],
     ["route", "--from", "1", "--to", "2"],
 ])
 def test_a_command_line_that_makes_no_sense(args):
