@@ -118,8 +118,10 @@ void lines_hide(struct lines *l)
 
 void lines_show(struct lines *l)
 {
-	if (!l->typed)
+	if (!l->typed) {
+		fflush(stdout);		/* somebody may wait for it */
 		return;
+	}
 #ifdef TANDEM_LIBEDIT
 	if (l->editing && !l->fresh) {
 		fflush(stdout);

@@ -151,6 +151,7 @@ static void act(struct peer *who)
 static void choose(struct peer *who)
 {
 	who->own_plan = take_plan(who->p, who->name, &who->plan);
+	who->told_at = loop_now(who->p->loop);
 	if (!who->own_plan)
 		who->plan = usual;
 }
@@ -241,7 +242,10 @@ static bool open_to(const struct peer *who, const struct agent_plan *plan)
 		return false;
 	if (!who->refer && who->leg->state != SIM_CALLING)
 		return false;
-	if (who->own_plan && !waits(&who->plan))
+	/* One who only waits may be told something else, but later: what is
+	 * said at the same time is for the next. */
+	if (who->own_plan && (!waits(&who->plan) ||
+			      who->told_at == loop_now(who->p->loop)))
 		return false;
 	return !*plan->number || !strcmp(plan->number, who->name);
 }
@@ -266,6 +270,7 @@ void play_agent(struct play *p, const struct agent_plan *plan)
 	peer_forget(oldest);
 	oldest->plan = *plan;
 	oldest->own_plan = true;
+	oldest->told_at = loop_now(p->loop);
 	if (oldest->refer)
 		act_referred(oldest);
 	else

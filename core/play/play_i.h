@@ -21,6 +21,7 @@ struct peer {
 	bool refer;			/**< an agent behind the customer's
 					     leg                             */
 	bool own_plan;			/**< not the default                 */
+	uint64_t told_at;		/**< it, loop_now()                  */
 	bool decided;
 	bool joined;
 	struct agent_plan plan;

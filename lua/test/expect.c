@@ -145,6 +145,7 @@ static int l_says(lua_State *L)
 	until = from + test_duration(L, 2, "within", WITHIN);
 	while (!(n = untaken(p, NOTE_SAID)) && goes_on(L, t, until))
 		;
+	check_errors(L, t);
 	if (n)
 		n->taken = true;
 	if (t->hostile)

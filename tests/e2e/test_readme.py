@@ -72,7 +72,7 @@ def test_every_config_passes(tmp_path, path, body):
 
 # Commands that need no running node and end by themselves.
 RUNNABLE = re.compile(r"^(?:\$ )?((?:\./)?(?:build/)?tandem "
-                      r"(?:check|timers|--version|--help)[^#\n]*)", re.M)
+                      r"(?:check|test|timers|--version|--help)[^#\n]*)", re.M)
 COMMANDS = [pytest.param(path, m.group(1).strip(),
                          id="%s:%s" % (path, m.group(1).strip()))
             for path in DOCS for line, body in fences(path, "sh")
@@ -83,9 +83,9 @@ COMMANDS = [pytest.param(path, m.group(1).strip(),
 def test_every_command_that_can_be_run(path, command):
     words = shlex.split(command)
     files = [w for w in words if w.endswith(".lua")]
-    if any(not (ROOT / f).exists() for f in files):
+    if any(not (ROOT / f).exists() for f in files) or words[-1] == ".":
         pytest.skip("names a file of the reader's own")
-    p = subprocess.run([TANDEM] + words[1:], cwd=ROOT, timeout=20,
+    p = subprocess.run([TANDEM] + words[1:], cwd=ROOT, timeout=60,
                        stdin=subprocess.DEVNULL, capture_output=True,
                        text=True)
     assert p.returncode == 0, p.stderr

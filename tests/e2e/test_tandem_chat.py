@@ -64,16 +64,16 @@ def test_commands(tmp_path):
                    'Key = { ["q!"] = "1", function(call)'
                    ' call.session.key = 1 call:sleep(20) return "Slept." '
                    'end },'
-                   'Slash = { ["q!"] = "/1", "Slash." },'
+                   'Slash = { ["q!"] = "$regex</one>", "Slash." },'
                    'Paid = { event = "paid", function(call)'
                    ' call:say("Paid " .. call.request.data.sum) end } } }')
     out = chat("/dtmf 1", "/timers", "/data", "/wait 25s", "/state",
                '/event paid {"sum": 5}', "/event x {", "/dtmf x", "/wat",
-               "/help", "/agent hangs_up", bot=str(bot))
+               "/help", "/agent hangs_up", "//one", bot=str(bot))
     in_order(out, "presses 1", r"the next for \d+\.\d+ s",
              '"session":{"key":1}', "bot: Slept", "/Key", "bot: Paid 5",
              "no JSON", "/dtmf 12#: keys", "did you mean /wait",
-             "/reload", "no agent talks")
+             "/reload", "no agent talks", "bot: Slash")
 
 
 def test_reload(tmp_path):

@@ -109,7 +109,7 @@ HOLDS = {
         ' customer.hangs_up() expect.ended() ' + CALL +
         'expect.client { known = true } expect.session {}',
     "anonymous": 'customer.calls { from = "anonymous" } expect.says "Hello."'
-        ' customer.says "go" expect.dials { from = "" } expect.anything "3m"',
+        ' customer.says "go" expect.dials { from = "anonymous" } expect.anything "3m"',
     "keys": CALL + 'customer.dials "111" expect.says "One."'
         ' expect.says { "Uno.", "One." } expect.says "One."',
     "event": CALL + 'event("two", { n = 2 }) expect.says "Two 2"',
@@ -147,7 +147,7 @@ FAILS = {
     "ended_by": (CALL + 'customer.hangs_up() expect.ended { by = "bot" }',
                  "ended by bot, but it was by customer"),
     "script_error": (CALL + 'customer.says "boom" expect.says "Sorry..."',
-                     "scriptError: b.lua:12: attempt to index"),
+                     "scriptError: b.lua:11: attempt to index"),
     "plan": (CALL + "agent.busy()", "never called"),
     "gone": (CALL + 'customer.hangs_up() customer.says "x"',
              "on the line no longer"),
@@ -256,10 +256,10 @@ def test_coverage(tmp_path):
     assert p.returncode == 0
     assert re.search(r"# coverage of \./?b\.lua: 2 of 7 states|"
                      r"# coverage of b\.lua: 2 of 7 states", p.stdout), p.stdout
-    assert "b.lua:15: state /Never is never reached" in p.stdout
-    assert "b.lua:16: /Never: this reaction never runs" in p.stdout
-    assert "b.lua:18: /Never: this line never runs" in p.stdout
-    assert "b.lua:8:" not in p.stdout
+    assert "b.lua:14: state /Never is never reached" in p.stdout
+    assert "b.lua:15: /Never: this reaction never runs" in p.stdout
+    assert "b.lua:17: /Never: this line never runs" in p.stdout
+    assert "b.lua:7:" not in p.stdout
 
 
 # -- peers that misbehave --------------------------------------------------
@@ -272,7 +272,7 @@ def test_hostile_finds_what_peers_do(tmp_path):
     body = CALL + 'customer.says "go" expect.says "SUCCESS200"'
     assert one(tmp_path, body, bot=bot) == {}
     found = one(tmp_path, body, "--hostile", bot=bot)
-    assert "scriptError: b.lua:9" in found["message"], found
+    assert "scriptError: b.lua:8" in found["message"], found
     assert found["seed"] and found["peer"]
     p = tandem("test", "--hostile", "--seed", found["seed"], ".",
                cwd=tmp_path)
