@@ -127,7 +127,8 @@ class Terminal:
                     self.seen += os.read(self.fd, 65536).decode()
                 except OSError:
                     break
-        seen, self.seen = self.seen, ""
+        end = re.search(pattern, self.seen).end()
+        seen, self.seen = self.seen[:end], self.seen[end:]
         return seen
 
     def type(self, keys):
