@@ -86,6 +86,9 @@ static void on_note(const struct note *n, void *arg)
 	case NOTE_SAID:
 		show(c, BOT, "bot: %s", n->text);
 		break;
+	case NOTE_PLAYED:
+		show(c, BOT, "bot plays: %s", n->text);
+		break;
 	case NOTE_STATE:
 		show(c, DIM, "%s  state %s", at, n->text);
 		break;

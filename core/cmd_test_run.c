@@ -55,6 +55,7 @@ static void add_line(struct text *t, const struct note *n)
 {
 	static const char *const who[] = {
 		[NOTE_SAID] = "bot says \"", [NOTE_STATE] = "state ",
+		[NOTE_PLAYED] = "bot plays ",
 		[NOTE_ERROR] = "scriptError: ", [NOTE_LOG] = "log: ",
 		[NOTE_PEER] = "", [NOTE_TRANSFER] = "", [NOTE_CALL] = "",
 	};

@@ -165,6 +165,9 @@ void play_on_event(const struct event *ev, void *arg)
 			f = field(ev, "audio");	/* by its name */
 		if (f)
 			play_tell(p, NOTE_SAID, "%.*s", (int)f->len, f->s);
+		f = field(ev, "audio");
+		if (f)
+			play_tell(p, NOTE_PLAYED, "%.*s", (int)f->len, f->s);
 		break;
 	case EV_BOT_STATE:
 		snprintf(p->state, sizeof(p->state), "%s",

@@ -23,7 +23,8 @@ struct scripting;
 
 /** What is told of a play. */
 enum note_kind {
-	NOTE_SAID,	/**< the bot says text, or plays a sound: its name */
+	NOTE_SAID,	/**< the bot says text                             */
+	NOTE_PLAYED,	/**< the bot plays a sound: text, its name         */
 	NOTE_STATE,	/**< text: path of the state that is current now   */
 	NOTE_ERROR,	/**< a scriptError: text                           */
 	NOTE_LOG,	/**< a line of the log: text                       */

@@ -27,6 +27,24 @@ static struct note *untaken(struct play *p, enum note_kind kind)
 	return NULL;
 }
 
+/* What the bot lets hear next: a text, or a sound. */
+static struct note *heard(struct play *p)
+{
+	for (size_t i = 0; i < play_notes(p); i++) {
+		struct note *n = play_note(p, i);
+
+		if (!n->taken && (n->kind == NOTE_SAID ||
+				  n->kind == NOTE_PLAYED))
+			return n;
+	}
+	return NULL;
+}
+
+static const char *verb(const struct note *n)
+{
+	return n->kind == NOTE_PLAYED ? "plays" : "says";
+}
+
 /* A scriptError is never what a test wants, unless it says so. */
 static void check_errors(lua_State *L, struct tester *t)
 {
@@ -129,7 +147,7 @@ static void check_texts(lua_State *L)
 	lua_pop(L, 1);
 }
 
-static int l_says(lua_State *L)
+static int next_heard(lua_State *L, enum note_kind kind)
 {
 	static const char *const keys[] = { "within", NULL };
 	struct play *p = test_play(L, "expect.says");
@@ -143,7 +161,7 @@ static int l_says(lua_State *L)
 	if (!lua_isnoneornil(L, 2))
 		test_check_keys(L, 2, keys);
 	until = from + test_duration(L, 2, "within", WITHIN);
-	while (!(n = untaken(p, NOTE_SAID)) && goes_on(L, t, until))
+	while (!(n = heard(p)) && goes_on(L, t, until))
 		;
 	check_errors(L, t);
 	if (n)
@@ -151,13 +169,24 @@ static int l_says(lua_State *L)
 	if (t->hostile)
 		return 0;
 	if (!n)
-		return test_fail(L, "expected %s, but the bot says nothing "
-				 "(%s)", show_wanted(L),
+		return test_fail(L, "expected %s, but the bot %s nothing "
+				 "(%s)", show_wanted(L), kind == NOTE_PLAYED
+				 ? "plays" : "says",
 				 since(p, from, why, sizeof(why)));
-	if (!wanted(L, n->text))
-		return test_fail(L, "expected %s, but the bot says \"%s\"",
-				 show_wanted(L), n->text);
+	if (n->kind != kind || !wanted(L, n->text))
+		return test_fail(L, "expected %s, but the bot %s \"%s\"",
+				 show_wanted(L), verb(n), n->text);
 	return 0;
+}
+
+static int l_says(lua_State *L)
+{
+	return next_heard(L, NOTE_SAID);
+}
+
+static int l_plays(lua_State *L)
+{
+	return next_heard(L, NOTE_PLAYED);
 }
 
 static int l_silence(lua_State *L)
@@ -168,13 +197,13 @@ static int l_silence(lua_State *L)
 		(lua_isnoneornil(L, 1) ? 0 : test_duration_at(L, 1));
 	struct note *n;
 
-	while (!(n = untaken(p, NOTE_SAID)) && goes_on(L, t, until))
+	while (!(n = heard(p)) && goes_on(L, t, until))
 		;
 	if (t->hostile)
 		return 0;
 	if (n)
-		return test_fail(L, "expected silence, but the bot says "
-				 "\"%s\"", n->text);
+		return test_fail(L, "expected silence, but the bot %s "
+				 "\"%s\"", verb(n), n->text);
 	if (play_now(p) < until)
 		play_wait(p, until - play_now(p));
 	check_errors(L, t);
@@ -189,7 +218,7 @@ static int l_anything(lua_State *L)
 	if (!lua_isnoneornil(L, 1))
 		play_wait(p, test_duration_at(L, 1));
 	check_errors(L, tester_of(L));
-	while ((n = untaken(p, NOTE_SAID)))
+	while ((n = heard(p)))
 		n->taken = true;
 	return 0;
 }
@@ -282,10 +311,11 @@ static int l_ended(lua_State *L)
 	if (by && (!is || strcmp(by, is)))
 		return test_fail(L, "expected the call to be ended by %s, but "
 				 "it was by %s", by, is ? is : "nobody");
-	n = untaken(p, NOTE_SAID);
+	n = heard(p);
 	if (n)
-		return test_fail(L, "the call is over, but the bot also said "
-				 "\"%s\"", n->text);
+		return test_fail(L, "the call is over, but the bot also %s "
+				 "\"%s\"", n->kind == NOTE_PLAYED ? "played"
+				 : "said", n->text);
 	return 0;
 }
 
@@ -568,10 +598,11 @@ const char *test_leftover(struct tester *t, char *buf, size_t size)
 		snprintf(buf, size, "scriptError: %s", n->text);
 		return buf;
 	}
-	n = untaken(p, NOTE_SAID);
+	n = heard(p);
 	if (n) {
-		snprintf(buf, size, "the bot also said \"%s\": expect it, or "
-			 "ignore it by expect.anything()", n->text);
+		snprintf(buf, size, "the bot also %s \"%s\": expect it, or "
+			 "ignore it by expect.anything()",
+			 n->kind == NOTE_PLAYED ? "played" : "said", n->text);
 		return buf;
 	}
 	if (play_rejected(p) && !t->reject_taken) {
@@ -596,6 +627,7 @@ void test_open_expect(lua_State *L)
 		{ "ended", l_ended },
 		{ "error", l_error },
 		{ "logs", l_logs },
+		{ "plays", l_plays },
 		{ "rejected", l_rejected },
 		{ "says", l_says },
 		{ "session", l_session },

@@ -19,6 +19,7 @@ BOT = """return bot { name = "b", states = {
   Boom = { ["q!"] = "boom", function() local x; return x.y end },
   One = { ["q!"] = "1", "One." },
   Two = { event = "two", function(call) call:say("Two " .. call.request.data.n) end },
+  Tune = { ["q!"] = "tune", audio "https://example.com/a.wav", "Nice?" },
   Never = { ["q!"] = "never",
     "Never.",
     function(call)
@@ -115,6 +116,8 @@ HOLDS = {
     "event": CALL + 'event("two", { n = 2 }) expect.says "Two 2"',
     "error": CALL + 'customer.says "boom" expect.error "nil value"'
         ' expect.says "Sorry..." expect.ended()',
+    "tune": CALL + 'customer.says "tune" expect.plays "...a.wav"'
+        ' expect.says "Nice?"',
     "log": CALL + 'customer.says "never" expect.says "Never."'
         ' expect.logs "never"',
 }
@@ -143,6 +146,8 @@ FAILS = {
     "no_transfer": (CALL + "expect.transfer {}", "none began"),
     "session": (CALL + "expect.session { asked = 1 }", "session.asked: "
                 "expected 1, but it is nil"),
+    "sound": (CALL + 'customer.says "tune" expect.says "Nice?"',
+              "but the bot plays .*a.wav"),
     "goes_on": (CALL + "expect.ended()", "expected the call to be over"),
     "ended_by": (CALL + 'customer.hangs_up() expect.ended { by = "bot" }',
                  "ended by bot, but it was by customer"),
@@ -254,11 +259,11 @@ def test_coverage(tmp_path):
             '"Hello." customer.says "go" expect.anything "3m" end)',
             "--coverage")
     assert p.returncode == 0
-    assert re.search(r"# coverage of \./?b\.lua: 2 of 7 states|"
-                     r"# coverage of b\.lua: 2 of 7 states", p.stdout), p.stdout
-    assert "b.lua:14: state /Never is never reached" in p.stdout
-    assert "b.lua:15: /Never: this reaction never runs" in p.stdout
-    assert "b.lua:17: /Never: this line never runs" in p.stdout
+    assert re.search(r"# coverage of \./?b\.lua: 2 of 8 states|"
+                     r"# coverage of b\.lua: 2 of 8 states", p.stdout), p.stdout
+    assert "b.lua:15: state /Never is never reached" in p.stdout
+    assert "b.lua:16: /Never: this reaction never runs" in p.stdout
+    assert "b.lua:18: /Never: this line never runs" in p.stdout
     assert "b.lua:7:" not in p.stdout
 
 
