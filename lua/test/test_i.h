@@ -62,6 +62,23 @@ json_t *test_json(lua_State *L, int idx, const char *name);
 void test_open_expect(lua_State *L);
 void test_open_people(lua_State *L);
 
+/** An expectation waits so long, in ms of the call's time. */
+#define WITHIN (10 * 60 * 1000)
+
+/** Raises if the bot had an error that nobody expects. */
+void expect_no_errors(lua_State *L, struct tester *t);
+/** Goes on a little; false: nothing more comes until `until`. */
+bool expect_goes_on(lua_State *L, struct tester *t, uint64_t until);
+/** How long it was waited, and where the bot is, in `buf`. */
+const char *expect_since(const struct play *p, uint64_t from, char *buf,
+			 size_t size);
+
+/* outcome.c */
+int expect_client(lua_State *L);
+int expect_dials(lua_State *L);
+int expect_session(lua_State *L);
+int expect_transfer(lua_State *L);
+
 /** What is wrong at the end of a test, or NULL, in `buf`. */
 const char *test_leftover(struct tester *t, char *buf, size_t size);
 
