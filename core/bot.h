@@ -122,6 +122,9 @@ struct bot_stats {
 	size_t bytes;			/**< memory of all states           */
 };
 
+/** A bot has been loaded, or NULL; `p` is borrowed. */
+typedef void (bot_loaded_h)(void *arg, struct bot *bot, struct problems *p);
+
 struct bot_ops {
 	/**
 	 * Loads a bot program. NULL if it has errors; problems (also
@@ -129,6 +132,13 @@ struct bot_ops {
 	 */
 	struct bot *(*load)(struct scripting *sc, const char *name,
 			    const char *path, struct problems *p);
+	/**
+	 * The same on a thread, so that calls go on meanwhile: done() is called
+	 * in a later turn; never, if the scripting side is closed before. 0,
+	 * UV_ENOMEM, or UV_EAGAIN: too many at once.
+	 */
+	int (*load_later)(struct scripting *sc, const char *name,
+			  const char *path, bot_loaded_h *done, void *arg);
 	/**
 	 * Loads a program only to tell what is wrong with it: besides errors
 	 * also what is most probably not meant, as warnings. `config` is what

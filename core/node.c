@@ -376,6 +376,8 @@ int node_open(struct node **np, const struct node_options *o,
 	err = setup_capacity(n->setup, &capacity, p);
 	if (bots_open(&n->bots, n->loop, n->setup, p))
 		err = UV_EINVAL;
+	n->bots.reloaded = node_reloaded;
+	n->bots.arg = n;
 	if (!err)
 		err = open_log(n, p);
 	if (!err)

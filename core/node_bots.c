@@ -41,26 +41,36 @@ static int readable(const struct setup *s, const struct bot_file *file,
 	return err;
 }
 
+static struct bot_version *version_new(struct bot_slot *slot,
+				       struct bot *bot)
+{
+	struct bot_version *v = calloc(1, sizeof(*v));
+
+	if (v) {
+		v->slot = slot;
+		v->bot = bot;
+		v->loaded = loop_wall(slot->bots->loop);
+	}
+	return v;
+}
+
 /* A version of `slot`, not yet in its list; NULL with the problems in `p`. */
 static struct bot_version *load(struct bot_slot *slot, struct problems *p)
 {
 	const struct bots *b = slot->bots;
 	const size_t errors = p->errors;
 	struct bot_version *v;
+	struct bot *bot;
 
 	if (readable(b->setup, slot->file, p))
 		return NULL;
-	v = calloc(1, sizeof(*v));
+	bot = b->scripting->ops->load(b->scripting, slot->file->name,
+				      slot->file->path, p);
+	v = bot ? version_new(slot, bot) : NULL;
 	if (v)
-		v->bot = b->scripting->ops->load(b->scripting,
-						 slot->file->name,
-						 slot->file->path, p);
-	if (v && v->bot) {
-		v->slot = slot;
-		v->loaded = loop_wall(b->loop);
 		return v;
-	}
-	free(v);
+	if (bot)
+		b->scripting->ops->unload(bot);
 	if (p->errors == errors)
 		setup_problem(b->setup, p, "bots", "%s: out of memory",
 			      slot->file->name);
@@ -174,18 +184,14 @@ static void on_gone(void *arg)
 	free(v);
 }
 
-int bot_reload(struct bot_slot *slot, struct problems *p)
+/* `v`, just loaded, takes the new calls. */
+static void take_over(struct bot_slot *slot, struct bot_version *v)
 {
 	const struct bot_ops *ops = slot->bots->scripting->ops;
+	const uint64_t us = (uv_hrtime() - slot->since) / 1000;
 	struct bot_version *old = slot->versions;
-	const uint64_t started = uv_hrtime();
-	struct bot_version *v = load(slot, p);
 	struct bot_stats st = { 0 };
-	uint64_t us;
 
-	if (!v)
-		return UV_EINVAL;
-	us = (uv_hrtime() - started) / 1000;
 	add(slot, v);
 	if (old)
 		ops->stats(old->bot, &st);
@@ -195,7 +201,36 @@ int bot_reload(struct bot_slot *slot, struct problems *p)
 		 st.sessions);
 	if (old)
 		ops->retire(old->bot, on_gone, old);
-	return 0;
+}
+
+static void on_loaded(void *arg, struct bot *bot, struct problems *p)
+{
+	struct bot_slot *slot = arg;
+	struct bots *b = slot->bots;
+	struct bot_version *v = bot ? version_new(slot, bot) : NULL;
+
+	if (v)
+		take_over(slot, v);
+	else if (bot)
+		b->scripting->ops->unload(bot);
+	slot->since = 0;
+	if (!v && !p->errors)
+		setup_problem(b->setup, p, "bots", "%s: out of memory",
+			      slot->file->name);
+	b->reloaded(b->arg, slot, v ? 0 : UV_EINVAL, p);
+}
+
+int bot_reload(struct bot_slot *slot)
+{
+	struct scripting *sc = slot->bots->scripting;
+	int err;
+
+	slot->since = uv_hrtime();
+	err = sc->ops->load_later(sc, slot->file->name, slot->file->path,
+				  on_loaded, slot);
+	if (err)
+		slot->since = 0;
+	return err;
 }
 
 json_t *bot_stats_json(const struct bot_slot *slot)

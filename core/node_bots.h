@@ -9,6 +9,7 @@
 #define TANDEM_NODE_BOTS_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,12 +30,21 @@ struct bot_version {
 	uint64_t loaded;		/**< ms since the epoch             */
 };
 
+struct bot_slot;
+
+/** The bot is loaded again: 0 and `p` with warnings at most, or UV_EINVAL with
+ * the errors: then the running version stays. `p` is borrowed. */
+typedef void (bot_reloaded_h)(void *arg, struct bot_slot *slot, int err,
+			      struct problems *p);
+
 /** A bot of the config. */
 struct bot_slot {
 	struct bots *bots;
 	const struct bot_file *file;	/**< borrowed                       */
 	struct bot_version *versions;	/**< newest first: it takes calls   */
 	unsigned last;			/**< number of the newest           */
+	uint64_t since;			/**< loading, in ns; 0: it is not   */
+	bool wanted;			/**< its owner's: to be reloaded    */
 };
 
 struct bots {
@@ -43,6 +53,8 @@ struct bots {
 	const struct config *config;	/**< borrowed: the bots' names      */
 	const struct setup *setup;
 	struct bot_slot *list;		/**< in the config's order          */
+	bot_reloaded_h *reloaded;
+	void *arg;
 };
 
 /**
@@ -66,11 +78,11 @@ struct bot *bots_find(const struct bots *b, const char *name);
 struct bot_slot *bots_slot(const struct bots *b, const char *name);
 
 /**
- * Loads the bot's file again as its newest version. 0, or UV_EINVAL with the
- * errors in `p`: then the running version stays. Takes as long as its source
- * is long, on the main thread.
+ * Loads the bot's file again as its newest version, beside the calls: the
+ * bots' `reloaded` is called in a later turn. 0, or a negative UV_E*. Not while
+ * it is being loaded.
  */
-int bot_reload(struct bot_slot *slot, struct problems *p);
+int bot_reload(struct bot_slot *slot);
 
 /** Sessions, Lua states and bytes of all its versions: for node.stats. */
 json_t *bot_stats_json(const struct bot_slot *slot);

@@ -22,10 +22,11 @@ enum node_state {
 /** A reload under way: see node_reload.c. */
 struct reload {
 	struct timer step;
-	size_t next;		/**< bot to be loaded                       */
 	bool running;
-	bool again;		/**< asked for once more meanwhile          */
-	struct problems problems;
+	bool loading;		/**< a bot, on its thread                   */
+	bool closed;		/**< the node is: nothing is told any more  */
+	bool all;		/**< of everything, by SIGHUP or node.reload */
+	struct problems problems;	/**< of everything                  */
 };
 
 struct node {
@@ -63,8 +64,11 @@ json_t *node_stats(void *arg);
 
 /** The same of bot.list and bot.reload; UV_ENOENT: no such bot. */
 json_t *node_bots(void *arg);
-int node_reload_bot(void *arg, const char *name, unsigned *version,
-		    struct problems *p);
+int node_reload_bot(void *arg, const char *name);
+
+/** A bot is loaded again, or refused; a bot_reloaded_h. */
+void node_reloaded(void *arg, struct bot_slot *slot, int err,
+		   struct problems *p);
 
 /** Takes back a reload that is under way. */
 void node_reload_stop(struct node *n);

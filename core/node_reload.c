@@ -2,8 +2,8 @@
  * Reload while calls are up: SIGHUP, node.reload, bot.reload.
  *
  * The log and the CDR file are opened anew at once. Bots come one after the
- * other, with a pause of the same length behind each, so that a thousand of
- * them do not hold up a call. The config is read and checked, but what it says
+ * other, each loaded on a thread, so that neither a large one nor a thousand
+ * of them hold up a call. The config is read and checked, but what it says
  * takes effect at the next start: a change is told, not carried out.
  */
 #include "node_i.h"
@@ -58,94 +58,127 @@ static void check_config(struct node *n, struct problems *p)
 	setup_free(&s);
 }
 
-int node_reload_bot(void *arg, const char *name, unsigned *version,
-		    struct problems *p)
+/* Starts the next bot that is wanted; false: there is none. */
+static bool next(struct node *n)
 {
-	struct node *n = arg;
-	struct bot_slot *slot = bots_slot(&n->bots, name);
-	const size_t from = p->count;
-	int err;
+	for (size_t i = 0; i < n->config->bot_count; i++) {
+		struct bot_slot *slot = &n->bots.list[i];
+		struct problems p = { 0 };
+		int err;
 
-	if (!slot)
-		return UV_ENOENT;
-	err = bot_reload(slot, p);
-	log_problems(p, from);
-	if (err)
-		log_error("bot %s: refused, version %u stays", name,
-			  slot->last);
-	*version = slot->last;
-	return err;
+		if (!slot->wanted)
+			continue;
+		slot->wanted = false;
+		err = bot_reload(slot);
+		if (!err) {
+			n->reload.loading = true;
+			return true;
+		}
+		setup_problem(n->setup, &p, "bots", "%s: %s",
+			      slot->file->name, uv_strerror(err));
+		node_reloaded(n, slot, err, &p);
+		problems_free(&p);
+	}
+	return false;
 }
 
 static void finish(struct node *n)
 {
 	struct reload *r = &n->reload;
 
+	r->running = false;
+	if (!r->all)
+		return;
+	r->all = false;
 	if (r->problems.errors)
 		log_error("reload: done, with %zu errors: what they refuse "
 			  "stays as it was", r->problems.errors);
 	else
 		log_info("reload: done");
-	r->running = false;
 	if (n->control)
-		control_reloaded(n->control, &r->problems);
+		control_reloaded(n->control, NULL, 0, &r->problems);
 	problems_free(&r->problems);
 	r->problems = (struct problems){ 0 };
-}
-
-/* A new round forgets what the one before has found: it finds it again. */
-static void begin(struct node *n)
-{
-	struct reload *r = &n->reload;
-
-	problems_free(&r->problems);
-	r->problems = (struct problems){ 0 };
-	r->next = 0;
-	reopen(n, &r->problems);
-	check_config(n, &r->problems);
-	log_problems(&r->problems, 0);
-	timer_start(&r->step, 0);
 }
 
 static void step(void *arg)
 {
 	struct node *n = arg;
-	struct reload *r = &n->reload;
-	const uint64_t started = uv_hrtime();
-	const char *name;
-	unsigned version;
 
-	if (r->next == n->config->bot_count) {
-		if (!r->again) {
-			finish(n);
-			return;
-		}
-		r->again = false;
-		begin(n);
-		return;
-	}
-	name = n->config->bots[r->next++].name;
-	node_reload_bot(n, name, &version, &r->problems);
-	timer_start(&r->step, 1 + (uv_hrtime() - started) / 1000000);
+	if (!n->reload.loading && !next(n))
+		finish(n);
 }
 
+static void run(struct node *n)
+{
+	struct reload *r = &n->reload;
+
+	if (r->running)
+		return;
+	r->running = true;
+	timer_init(&r->step, n->loop, step, n);
+	timer_start(&r->step, 0);
+}
+
+void node_reloaded(void *arg, struct bot_slot *slot, int err,
+		   struct problems *p)
+{
+	struct node *n = arg;
+	struct reload *r = &n->reload;
+
+	r->loading = false;
+	if (r->closed)
+		return;
+	log_problems(p, 0);
+	if (err)
+		log_error("bot %s: refused, version %u stays",
+			  slot->file->name, slot->last);
+	/* Whoever asked meanwhile means the file as it is then. */
+	if (!slot->wanted && n->control)
+		control_reloaded(n->control, slot->file->name, slot->last, p);
+	for (size_t i = 0; r->all && !slot->wanted && i < p->count; i++)
+		(p->list[i].warning ? problem_warn : problem_add)(
+			&r->problems, p->list[i].file, p->list[i].line, "%s",
+			p->list[i].text);
+	timer_start(&r->step, 0);
+}
+
+int node_reload_bot(void *arg, const char *name)
+{
+	struct node *n = arg;
+	struct bot_slot *slot = bots_slot(&n->bots, name);
+
+	if (!slot)
+		return UV_ENOENT;
+	slot->wanted = true;
+	run(n);
+	return 0;
+}
+
+/* Once more from the beginning, if it is under way: what it has passed may
+ * have changed since. It finds again what it has found. */
 void node_reload(struct node *n)
 {
 	struct reload *r = &n->reload;
 
-	if (r->running) {
-		/* What it has passed already may have changed since. */
-		r->again = true;
+	if (r->closed)
 		return;
-	}
-	r->running = true;
-	timer_init(&r->step, n->loop, step, n);
-	begin(n);
+	problems_free(&r->problems);
+	r->problems = (struct problems){ 0 };
+	r->all = true;
+	reopen(n, &r->problems);
+	check_config(n, &r->problems);
+	log_problems(&r->problems, 0);
+	for (size_t i = 0; i < n->config->bot_count; i++)
+		n->bots.list[i].wanted = true;
+	run(n);
 }
 
 void node_reload_stop(struct node *n)
 {
+	n->reload.closed = true;
 	if (n->reload.running)
 		timer_stop(&n->reload.step);
 	problems_free(&n->reload.problems);
+	n->reload.problems = (struct problems){ 0 };
 }

@@ -258,10 +258,36 @@ static struct loop *loop_of(lua_State *L)
 	return shard_of(L)->bot->sc->loop;
 }
 
+/* While a bot is loaded, on a thread of its own perhaps, it has a clock that
+ * stands and a chance of its own. */
+static struct bot *loading(lua_State *L)
+{
+	const struct shard *sh = shard_of(L);
+
+	return sh->loading ? sh->bot : NULL;
+}
+
 static int l_clock(lua_State *L)
 {
-	lua_pushnumber(L, (lua_Number)loop_now(loop_of(L)) / 1000);
+	const struct bot *bot = loading(L);
+
+	lua_pushnumber(L, (lua_Number)(bot ? bot->born :
+				       loop_now(loop_of(L))) / 1000);
 	return 1;
+}
+
+static uint64_t chance(lua_State *L)
+{
+	struct bot *bot = loading(L);
+	uint64_t z;
+
+	if (!bot)
+		return loop_random(loop_of(L));
+	/* splitmix64 */
+	z = bot->chance += UINT64_C(0x9e3779b97f4a7c15);
+	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+	return z ^ (z >> 31);
 }
 
 /* Upvalue of both: Lua's own. */
@@ -287,7 +313,7 @@ static int l_date(lua_State *L)
 
 static int l_random_number(lua_State *L)
 {
-	uint64_t r = loop_random(loop_of(L));
+	uint64_t r = chance(L);
 	lua_Integer low = 1, high;
 
 	switch (lua_gettop(L)) {

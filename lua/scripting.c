@@ -145,7 +145,7 @@ struct source *bot_source(struct bot *bot, const char *module, bool read,
 
 /* ---- programs ---- */
 
-static void bot_free(struct bot *bot)
+void bot_free(struct bot *bot)
 {
 	struct source *src;
 
@@ -178,41 +178,65 @@ static bool names_client(const struct bot *bot)
 	return false;
 }
 
-/* `check`: the config under which it is checked, or NULL. */
-static struct bot *load(struct scripting *base, const char *name,
-			const char *path, const struct config *check,
-			struct problems *p)
+struct bot *bot_new(struct lua_scripting *sc, const char *name,
+		    const char *path)
 {
-	struct lua_scripting *sc = (struct lua_scripting *)base;
 	struct bot *bot = calloc(1, sizeof(*bot));
-	char err[128];
 
 	if (!bot)
 		return NULL;
 	bot->sc = sc;
 	bot->limits = sc->limits;
-	bot->check = check;
+	bot->born = loop_now(sc->loop);
+	bot->chance = loop_random(sc->loop);
 	bot->name = strdup(name);
 	bot->path = strdup(path);
-	if (!bot->name || !bot->path) {
-		problem_add(p, path, 0, "no memory");
-		goto fail;
-	}
-	bot->sources = read_source(path, err, sizeof(err));
+	if (bot->name && bot->path)
+		return bot;
+	bot_free(bot);
+	return NULL;
+}
+
+int bot_fill(struct bot *bot, struct problems *p)
+{
+	char err[128];
+
+	bot->sources = read_source(bot->path, err, sizeof(err));
 	if (!bot->sources) {
-		problem_add(p, path, 0, "%s", err);
-		goto fail;
+		problem_add(p, bot->path, 0, "%s", err);
+		return UV_EINVAL;
 	}
 	bot->shards = shard_open(bot, p);
 	if (!bot->shards)
-		goto fail;
+		return UV_EINVAL;
 	bot->uses_client = names_client(bot);
-	bot->next = sc->bots;
-	sc->bots = bot;
+	return 0;
+}
+
+void bot_link(struct bot *bot)
+{
+	bot->next = bot->sc->bots;
+	bot->sc->bots = bot;
+}
+
+/* `check`: the config under which it is checked, or NULL. */
+static struct bot *load(struct scripting *base, const char *name,
+			const char *path, const struct config *check,
+			struct problems *p)
+{
+	struct bot *bot = bot_new((struct lua_scripting *)base, name, path);
+
+	if (!bot) {
+		problem_add(p, path, 0, "no memory");
+		return NULL;
+	}
+	bot->check = check;
+	if (bot_fill(bot, p)) {
+		bot_free(bot);
+		return NULL;
+	}
+	bot_link(bot);
 	return bot;
-fail:
-	bot_free(bot);
-	return NULL;
 }
 
 static struct bot *op_load(struct scripting *base, const char *name,
@@ -367,6 +391,7 @@ static void op_close(struct scripting *base)
 {
 	struct lua_scripting *sc = (struct lua_scripting *)base;
 
+	load_close(sc);
 	while (sc->bots)
 		op_unload(sc->bots);
 	store_close(sc->own, 0);
@@ -375,6 +400,7 @@ static void op_close(struct scripting *base)
 
 static const struct bot_ops ops = {
 	.load = op_load,
+	.load_later = load_later,
 	.check = op_check,
 	.open = op_open,
 	.stats = op_stats,

@@ -26,6 +26,7 @@ struct meter;
 struct program;
 struct run;
 struct session_lua;
+struct work_pool;
 
 #define SHARD_SESSIONS 500	/* of a shard */
 #define LARGE_CLASSES 16	/* of blocks; the last one has no end */
@@ -85,6 +86,8 @@ struct bot {
 	uint64_t collected;	/**< when a full collection was last forced */
 	uint64_t serial;	/**< of the last run                     */
 	bool uses_client;	/**< its sources name call.client        */
+	uint64_t born;		/**< loop time when it was loaded        */
+	uint64_t chance;	/**< math.random's state while it is     */
 	const struct config *check;	/**< it is checked, or NULL      */
 	void (*gone)(void *arg);	/**< retired: called when it is freed */
 	void *gone_arg;
@@ -99,6 +102,8 @@ struct lua_scripting {
 	struct store *own;		/**< in memory, where none was given  */
 	struct coverage *coverage;	/**< what is reached; NULL: nobody asks */
 	struct bot *bots;
+	struct work_pool *loader;	/**< of load_later(), or NULL     */
+	bool closing;
 	uint64_t heavy_until;	/**< no other heavy session before then   */
 };
 
@@ -121,6 +126,22 @@ void shard_required(lua_State *L, const struct source *src);
 /** A module's source for require, or NULL with a message in `err`. */
 struct source *bot_source(struct bot *bot, const char *module, bool read,
 			  char *err, size_t size);
+
+/** A bot without anything in it; NULL: no memory. */
+struct bot *bot_new(struct lua_scripting *sc, const char *name,
+		    const char *path);
+/** Reads and loads it, on whichever thread: nothing but the bot is touched.
+ * 0, or UV_EINVAL with the problems in `p`. */
+int bot_fill(struct bot *bot, struct problems *p);
+/** From here on it is one of the scripting side's. */
+void bot_link(struct bot *bot);
+/** One that is not, or no longer. */
+void bot_free(struct bot *bot);
+
+/** bot_ops.load_later; and its end: what is under way is dropped. */
+int load_later(struct scripting *base, const char *name, const char *path,
+	       bot_loaded_h *done, void *arg);
+void load_close(struct lua_scripting *sc);
 
 /** One session less: frees shards that are no longer needed, and a retired
  * bot after its last session. */

@@ -35,9 +35,9 @@ struct control_options {
 	void (*reload)(void *arg);
 	/** bot.list, a new reference. */
 	json_t *(*bots)(void *arg);
-	/** bot.reload: UV_ENOENT: no such bot; UV_EINVAL: errors in `p`. */
-	int (*reload_bot)(void *arg, const char *bot, unsigned *version,
-			  struct problems *p);
+	/** bot.reload: control_reloaded() follows, later. UV_ENOENT: there
+	 *  is no such bot. */
+	int (*reload_bot)(void *arg, const char *bot);
 	void *arg;
 	size_t queue_bytes;	/**< per client; 0: 4 MiB                    */
 	size_t ring_events;	/**< kept for `since`; 0: 8192               */
@@ -54,8 +54,10 @@ int control_open(struct control **cp, const struct control_options *o,
  * the loop's next turns. */
 void control_close(struct control *c);
 
-/** A reload is over: whoever asked for it is answered. */
-void control_reloaded(struct control *c, const struct problems *p);
+/** A reload of everything, or of `bot`, is over: whoever asked for it is
+ * answered. `version`: its newest one. */
+void control_reloaded(struct control *c, const char *bot, unsigned version,
+		      const struct problems *p);
 
 /** `tandem ctl`: argv after "ctl". Returns the exit status. */
 int control_client(int argc, char **argv);

@@ -1,6 +1,7 @@
 #include "method_bot.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <uv.h>
 
@@ -67,32 +68,27 @@ int method_bot_list(struct request *r)
 	return 0;
 }
 
+/* The answer comes with control_reloaded(): to those who wait for `bot`. */
+static int later(struct request *r, const char *bot)
+{
+	free(r->peer->waits_for);
+	r->peer->waits_for = strdup(bot);
+	if (!r->peer->waits_for)
+		return request_fail_uv(r, UV_ENOMEM, NULL);
+	r->later = true;
+	return 0;
+}
+
 int method_bot_reload(struct request *r)
 {
 	const struct control_options *o = &r->c->o;
 	const char *name = json_string_value(json_object_get(r->params,
 							     "bot"));
-	struct problems p = { 0 };
-	char text[sizeof(r->message)];
-	unsigned version = 0;
-	json_t *result;
-	int err = UV_ENOENT;
 
-	if (o->reload_bot)
-		err = o->reload_bot(o->arg, name, &version, &p);
-	if (err == UV_ENOENT) {
-		err = request_fail(r, "not_found", "there is no bot %.100s",
-				   name);
-	} else if (err) {
-		errors_line(&p, text, sizeof(text));
-		err = request_fail(r, "invalid", "%s", text);
-	} else {
-		result = result_of(&p, version);
-		pack_json(&r->pk, result);
-		json_decref(result);
-	}
-	problems_free(&p);
-	return err;
+	if (!o->reload_bot || o->reload_bot(o->arg, name) == UV_ENOENT)
+		return request_fail(r, "not_found", "there is no bot %.100s",
+				    name);
+	return later(r, name);
 }
 
 int method_node_reload(struct request *r)
@@ -100,19 +96,19 @@ int method_node_reload(struct request *r)
 	if (!r->c->o.reload)
 		return request_fail(r, "not_found",
 				    "not available on this node");
-	r->later = true;
 	r->c->o.reload(r->c->o.arg);
-	return 0;
+	return later(r, "");
 }
 
-void control_reloaded(struct control *c, const struct problems *p)
+void control_reloaded(struct control *c, const char *bot, unsigned version,
+		      const struct problems *p)
 {
 	char text[sizeof(((struct request *)0)->message)];
-	json_t *result = result_of(p, 0);
+	json_t *result = result_of(p, version);
 
 	errors_line(p, text, sizeof(text));
 	for (struct peer *peer = c->peers; peer; peer = peer->next)
-		if (peer->waits)
+		if (peer->waits && !strcmp(peer->waits_for, bot ? bot : ""))
 			request_answer(peer, p->errors ? "invalid" : NULL,
 				       text, result);
 	json_decref(result);

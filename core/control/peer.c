@@ -87,6 +87,7 @@ static void on_closed(uv_handle_t *h)
 		p->next->prev = p->prev;
 	c->peer_count--;
 	free(p->filter.call);
+	free(p->waits_for);
 	free(p->queue);
 	free(p->in);
 

@@ -41,6 +41,7 @@ struct peer {
 	bool waits;		/**< for the answer to `asked`: till then
 				     nothing more of it is carried out      */
 	struct skim asked;
+	char *waits_for;	/**< bot, or "": everything           */
 
 	struct peer_out *queue;	/**< a ring of `queue_cap`, a power of two   */
 	size_t queue_at;

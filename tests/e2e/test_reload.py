@@ -7,7 +7,7 @@ import time
 import msgpack
 
 from harness.cases import connect, gone, hung_up, until
-from harness.rpc import Rpc
+from harness.rpc import Rpc, RpcError
 
 
 def bot(version, extra=""):
@@ -103,7 +103,7 @@ def test_bad_bot_is_refused(world):
     # a file that is gone, and one that is no Lua
     (node.folder / "support.lua").unlink()
     text = node.rpc.refused("bot.reload", "invalid", bot="support")
-    assert "bots.support" in text and "no such file" in text, text
+    assert "support.lua: No such file" in text, text
     write(node, "return bot { states = { A = { a 'x' a 'y' } } }")
     text = node.rpc.refused("bot.reload", "invalid", bot="support")
     assert "support.lua:1:" in text and "missing comma" in text, text
@@ -206,6 +206,64 @@ def test_who_asks_and_leaves(world):
     until(lambda: node.stats()["control"]["clients"] == 1, "clients left")
     assert node.call("node.reload") == {}
     assert calls(node) == {versions(node)[0]["version"]: 0}
+
+
+def test_loading_holds_up_nobody(world):
+    """A bot that computes for a fifth of a second when it is loaded."""
+    cust, agent, node = three(world)
+    c = connect(cust, node)
+    slow = ("local t = {}\nfor i = 1, 1e5 do "
+            "t[i % 100] = ('x'):rep(100) .. i end\n")
+    write(node, slow + bot("two"))
+    number = node.rpc.send("bot.reload", {"bot": "support"})
+    other = Rpc(node.socket)
+    worst = rounds = 0
+    start = time.monotonic()
+    while number not in node.rpc.answers:
+        before = time.monotonic()
+        other.call("node.info")
+        worst = max(worst, time.monotonic() - before)
+        rounds += 1
+    took = time.monotonic() - start
+    other.close()
+    assert node.rpc.answer(number) == {"version": 2}
+    print("loaded in %.0f ms, a client waited %.1f ms at most, %d answers" % (
+        took * 1e3, worst * 1e3, rounds))
+    assert rounds > 5 and (took < 0.05 or worst < took / 2), (took, worst)
+    c.message("which")
+    node.wait_for("bot.say", call=c.id, text="I am one")
+    c.bye()
+    gone(node, c)
+
+
+def test_asked_for_again_while_it_is_loaded(world):
+    cust, agent, node = three(world)
+    slow = "for i = 1, 1e6 do end\n"
+    write(node, slow + bot("two"))
+    first = Rpc(node.socket)
+    a = first.send("bot.reload", {"bot": "support"})
+    until(lambda: node.call("node.info") and True, "an answer")
+    write(node, slow + BAD)
+    b = node.rpc.send("bot.reload", {"bot": "support"})
+    try:
+        node.rpc.answer(b)
+        assert False, "accepted"
+    except RpcError as e:
+        assert e.code == "invalid" and "/Strat" in e.message, e
+    try:
+        first.answer(a)
+    except RpcError:
+        pass                    # it may have met the file half written
+    first.close()
+    assert node.call("node.info")["calls"] == 0
+
+
+def test_ended_while_a_bot_is_loaded(world):
+    cust, agent, node = three(world)
+    write(node, "for i = 1, 2e6 do end\n" + bot("two"))
+    node.rpc.send("bot.reload", {"bot": "support"})
+    node.rpc.send("node.reload")
+    assert node.stop() == 0
 
 
 def test_changed_config_is_told(world):

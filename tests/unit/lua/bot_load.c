@@ -2,7 +2,9 @@
 #include "bot_fixture.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lua/scripting.h"
 
@@ -477,6 +479,58 @@ static void wrong_switch(void **state)
 			       "bot.lua:2: /A: switch: "));
 }
 
+struct loaded {
+	struct bot *bot;
+	size_t errors;
+	int times;
+};
+
+static void note_loaded(void *arg, struct bot *bot, struct problems *p)
+{
+	struct loaded *l = arg;
+
+	l->bot = bot;
+	l->errors = p->errors;
+	l->times++;
+}
+
+/* On a virtual loop at the end of the turn, never at once; a bad one has its
+ * problems, and what is not done by the end is not told. */
+static void loaded_later(void **state)
+{
+	char path[] = "/tmp/bot-later-XXXXXX";
+	const int fd = mkstemp(path);
+	FILE *f = fdopen(fd, "w");
+	struct loop *loop = loop_new_virtual(0, 1);
+	struct scripting *sc = lua_scripting_open(loop, &limits);
+	struct loaded good = { 0 }, bad = { 0 }, late = { 0 };
+
+	(void)state;
+	fputs("local a, b = os.clock(), math.random() "
+	      "return bot { 'Hi.' }", f);
+	fclose(f);
+	assert_int_equal(sc->ops->load_later(sc, "b", path, note_loaded,
+					     &good), 0);
+	assert_int_equal(sc->ops->load_later(sc, "b", "/tmp/none/b.lua",
+					     note_loaded, &bad), 0);
+	assert_int_equal(good.times, 0);
+	loop_turn(loop);
+	loop_turn(loop);
+	assert_int_equal(good.times, 1);
+	assert_non_null(good.bot);
+	assert_int_equal(good.errors, 0);
+	assert_int_equal(bad.times, 1);
+	assert_null(bad.bot);
+	assert_int_equal(bad.errors, 1);
+	assert_int_equal(sc->ops->load_later(sc, "b", path, note_loaded,
+					     &late), 0);
+	sc->ops->close(sc);
+	loop_turn(loop);
+	assert_int_equal(late.times, 0);
+	loop_free(loop);
+	unlink(path);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -485,6 +539,7 @@ int main(void)
 		cmocka_unit_test(templates_in_functions),
 		cmocka_unit_test(unreadable),
 		cmocka_unit_test(wrong_switch),
+		cmocka_unit_test(loaded_later),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
