@@ -43,6 +43,5 @@ int l_call_say(lua_State *L);
 int l_call_sleep(lua_State *L);
 int l_call_transfer(lua_State *L);
 int l_log(lua_State *L);
-int l_not_available(lua_State *L);
 
 #endif

@@ -249,13 +249,6 @@ static int l_bot(lua_State *L)
 	return with(L, R_BOT);
 }
 
-/* Upvalue: its name. */
-int l_not_available(lua_State *L)
-{
-	return luaL_error(L, "'%s' is not available in this version",
-			  lua_tostring(L, lua_upvalueindex(1)));
-}
-
 /* ---- what a reaction can do itself ---- */
 
 /* Adds the value on top to the content of the reaction at 1. */
