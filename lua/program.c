@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "classifier.h"
 #include "coverage_i.h"
 #include "match_index.h"
 #include "meter.h"
@@ -522,7 +521,6 @@ void program_free(struct program *prog)
 		free(st);
 	}
 	match_index_free(prog->index);
-	classifier_free(prog->classifier);
 	pattern_names_free(prog->patterns);
 	free(prog->all);
 	free(prog->fallback);

@@ -64,6 +64,8 @@ struct program_source {
 	const struct module_scan *modules;
 	struct problems *p;
 	bool keep_scan;		/**< the states keep theirs              */
+	struct classifier **learnt;	/**< of the bot's first shard: what all
+					     others use, too. NULL: not yet */
 };
 
 struct program {
@@ -75,7 +77,7 @@ struct program {
 	unsigned randoms;
 	struct pattern_names *patterns;	/**< what $Name can be           */
 	struct match_index *index;
-	struct classifier *classifier;	/**< NULL: no phrases            */
+	struct classifier *classifier;	/**< its bot's; NULL: no phrases */
 };
 
 /**

@@ -110,7 +110,7 @@ static void phrases(struct build *b, const struct place *at, const char *name)
 		}
 		s = lua_tolstring(L, -1, &len);
 		meter_charge(L, LEARN_COST * (len + 1));
-		rc = classifier_add(b->prog->classifier, name, s, len);
+		rc = classifier_add(*b->from->learnt, name, s, len);
 		if (rc == -2)
 			no_memory(b);
 		if (rc)
@@ -189,32 +189,43 @@ static void number_triggers(struct program *prog)
 	}
 }
 
-void program_intents(struct build *b, int idx)
+/* The key's value is on top. What was learnt for one shard is good for all:
+ * they come from the same file. */
+static void learn(struct build *b, int idx)
 {
-	struct program *prog = b->prog;
-	const struct state *root = prog->root;
+	const struct state *root = b->prog->root;
 	const struct scan_entry *e = scan_key(root->scan, "intents");
 	struct place at = {
 		.file = root->file, .scan = e ? e->table : NULL,
 		.line = e && e->line ? e->line : root->line,
 	};
+
+	if (!lua_istable(b->L, idx)) {
+		problem_add(b->p, at.file, at.line, "/: 'intents' is a table "
+			    "of lists, not a %s", luaL_typename(b->L, idx));
+		return;
+	}
+	program_scan(b->L, b->from, idx, &at.file, &at.scan);
+	if (at.file != root->file)
+		at.line = at.scan->line;
+	*b->from->learnt = classifier_new();
+	if (!*b->from->learnt)
+		no_memory(b);
+	read_all(b, &at);
+	if (classifier_train(*b->from->learnt))
+		no_memory(b);
+}
+
+void program_intents(struct build *b, int idx)
+{
 	lua_State *L = b->L;
 
-	lua_pushliteral(L, "intents");
-	if (lua_rawget(L, idx) == LUA_TTABLE) {
-		program_scan(L, b->from, lua_gettop(L), &at.file, &at.scan);
-		if (at.file != root->file)
-			at.line = at.scan->line;
-		prog->classifier = classifier_new();
-		if (!prog->classifier)
-			no_memory(b);
-		read_all(b, &at);
-		if (classifier_train(prog->classifier))
-			no_memory(b);
-	} else if (!lua_isnil(L, -1)) {
-		problem_add(b->p, at.file, at.line, "/: 'intents' is a table "
-			    "of lists, not a %s", luaL_typename(L, -1));
+	if (!*b->from->learnt) {
+		lua_pushliteral(L, "intents");
+		if (lua_rawget(L, idx) != LUA_TNIL)
+			learn(b, lua_gettop(L));
+		lua_pop(L, 1);
 	}
-	number_triggers(prog);
-	lua_pop(L, 1);
+	b->prog->classifier = *b->from->learnt;
+	number_triggers(b->prog);
 }

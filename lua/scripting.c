@@ -15,6 +15,7 @@
 #include "core/log.h"
 #include "core/store/store.h"
 #include "core/timers.h"
+#include "classifier.h"
 #include "scripting.h"
 #include "session.h"
 #include "shard.h"
@@ -163,6 +164,7 @@ void bot_free(struct bot *bot)
 		free(src->text);
 		free(src);
 	}
+	classifier_free(bot->classifier);
 	free(bot->name);
 	free(bot->path);
 	free(bot);

@@ -257,6 +257,7 @@ static int l_build(lua_State *L)
 	program_build(L, &sh->program, &(struct program_source){
 		.file = src->path, .scan = ld->scan, .modules = ld->modules,
 		.p = ld->p, .keep_scan = sh->bot->check != NULL,
+		.learnt = &sh->bot->classifier,
 	});
 	if (sh->bot->check && ld->p->errors == errors)
 		check_bot(&(struct check){

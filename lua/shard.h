@@ -18,6 +18,7 @@
 #include "literals.h"
 #include "stack_guard.h"
 
+struct classifier;
 struct coverage;
 struct config;
 struct loading;
@@ -85,6 +86,7 @@ struct bot {
 	size_t bytes;
 	uint64_t collected;	/**< when a full collection was last forced */
 	uint64_t serial;	/**< of the last run                     */
+	struct classifier *classifier;	/**< of its intents, or NULL     */
 	bool uses_client;	/**< its sources name call.client        */
 	uint64_t born;		/**< loop time when it was loaded        */
 	uint64_t chance;	/**< math.random's state while it is     */

@@ -202,6 +202,7 @@ static int run(bool intents)
 	char path[] = "/tmp/bench-match-XXXXXX", text[512];
 	const int fd = mkstemp(path);
 	FILE *f = fdopen(fd, "w");
+	struct shard *sh;
 	struct bot *bot;
 	double began;
 
@@ -219,6 +220,10 @@ static int run(bool intents)
 					    sizeof(text)));
 	if (!bot)
 		return 1;
+	began = us();
+	sh = shard_open(bot, &problems);
+	printf("  one more shard: %.1f ms\n", (us() - began) / 1e3);
+	shard_close(sh);
 	measure(bot->shards->program, "  one word", 1, true);
 	measure(bot->shards->program, "  6 words", 6, true);
 	measure(bot->shards->program, "  12 words", 12, true);
