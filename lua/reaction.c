@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "callobject.h"
+#include "meter.h"
 #include "operator.h"
 #include "plain.h"
 #include "program.h"
@@ -17,6 +18,9 @@
 #include "session.h"
 #include "shard.h"
 #include "sound.h"
+
+#define MAKE_COST 30		/* instructions, */
+#define FIELDS_COST 100		/* and more for one with fields */
 
 static const char meta_key;
 
@@ -52,8 +56,10 @@ static void here(lua_State *L, struct reaction *r)
 static struct reaction *make(lua_State *L, enum reaction_kind kind)
 {
 	struct run *run = shard_of(L)->run;
-	struct reaction *r = lua_newuserdatauv(L, sizeof(*r), 1);
+	struct reaction *r;
 
+	meter_charge(L, MAKE_COST);
+	r = lua_newuserdatauv(L, sizeof(*r), 1);
 	*r = (struct reaction){ .kind = kind };
 	lua_rawgetp(L, LUA_REGISTRYINDEX, &meta_key);
 	lua_setmetatable(L, -2);
@@ -158,6 +164,7 @@ static int with_fields(lua_State *L, enum reaction_kind kind,
 
 	if (!lua_istable(L, 1))
 		return wrong(L, "'%s' needs a table of fields", word);
+	meter_charge(L, FIELDS_COST);
 	r = make(L, kind);
 	r->fields = plain_json(L, 1, &o, word, err, sizeof(err));
 	/* An empty table is a list as well as it is none. */

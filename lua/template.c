@@ -23,7 +23,7 @@
 
 #define PIECES_MAX 200
 #define COST 10			/* instructions, */
-#define TEXT_BYTES 32		/* and bytes of text for one more */
+#define TEXT_BYTES 8		/* and bytes of text for one more */
 
 /* What an expression sees besides the library: `call` and its parts. */
 static const char *const names[] = {

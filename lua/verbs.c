@@ -25,6 +25,7 @@
 #define LOG_BYTES_PER_INSTRUCTION 8
 
 #define SAY_COST 100		/* instructions */
+#define PLAY_COST 1000		/* its file is looked for */
 #define UNSAID_COST 1000	/* nobody waits for what nobody hears */
 
 /* So much of a text goes into a line of the log. */
@@ -169,7 +170,7 @@ int l_call_play(lua_State *L)
 	size_t len;
 
 	name = luaL_checklstring(L, 2, &len);
-	meter_charge(L, SAY_COST + len / 32);
+	meter_charge(L, PLAY_COST + len / 32);
 	if (!may_speak(L, run))
 		return 2;
 	a = play_action(run, name, len, &err);

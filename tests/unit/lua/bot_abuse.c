@@ -276,6 +276,35 @@ static void spent_memory_is_not_caught(void **state)
 	limits = was;
 }
 
+/* Expressions in texts, and what is compiled while the call goes on. */
+static void templates_and_listening(void **state)
+{
+	(void)state;
+	abuse("return 'x {{ (function() while true do end end)() }}'", SPENT);
+	abuse("while true do pcall(call.react, call, 'x {{ (\"a\"):rep(1e5) "
+	      "}}') end", SPENT);
+	abuse("while true do pcall(function() return 'x {{ error() }}' end) "
+	      "end", SPENT);
+	abuse("local q = { a = ('x '):rep(2000) } "
+	      "coroutine.wrap(function() while true do "
+	      "pcall(call.listen, call, { q = q }) end end)()", SPENT);
+	abuse("local q = {} for i = 1, 99 do q['n' .. i] = "
+	      "'$regex<(a|b)*' .. ('x?'):rep(100) .. '>' end "
+	      "coroutine.wrap(function() while true do "
+	      "pcall(call.listen, call, { q = q }) end end)()", SPENT);
+	abuse("local q = { a = ('x '):rep(2000) .. '(' } while true do "
+	      "pcall(call.listen, call, { q = q }) end", SPENT);
+	abuse("local q = {} for i = 1, 5000 do q['n' .. i] = 'x' end "
+	      "while true do pcall(call.listen, call, { q = q }) end", SPENT);
+	abuse("while true do pcall(call.play, call, ('x'):rep(1000)) end",
+	      SPENT);
+	abuse("while true do pcall(call.dialer.setCallResult, 'x', { "
+	      "('x'):rep(4000) }) end", SPENT);
+	abuse("while true do pcall(TransferCallToOperator, { phoneNumber = "
+	      "('x'):rep(1000) }) end", SPENT);
+	abuse("while true do pcall(dtmf, { max = 4 }) end", SPENT);
+}
+
 /* ---- from wait to wait without end ---- */
 
 static unsigned count(const char *s, const char *part)
@@ -452,6 +481,7 @@ int main(void)
 		cmocka_unit_test(long_strings),
 		cmocka_unit_test(emptied_tables),
 		cmocka_unit_test(much_at_once),
+		cmocka_unit_test(templates_and_listening),
 		cmocka_unit_test(spent_memory_is_not_caught),
 		cmocka_unit_test(a_loop_that_waits_takes_turns),
 		cmocka_unit_test(many_queries_take_turns),
