@@ -77,7 +77,7 @@ return bot {
       table.insert(call.response.replies, { type = "audio", file = "x.wav" })
     end },
     Listen = { ["q!"] = "listen", function(call)
-      call:listen { q = "yes" }
+      call:listen { q = "(yes" }
     end },
     Sort = { ["q!"] = "sort", function(call)
       local t = {}
@@ -96,7 +96,7 @@ TRIES = [
     ("global", "leaked"), ("session", "65536 bytes"), ("cycle", "cycle"),
     ("coroutine", "cannot wait here"), ("unused", "not used"),
     ("value", "number"), ("enter", "32"), ("reply", "dance"),
-    ("audio", "not available"), ("listen", "not available"),
+    ("audio", "x.wav"), ("listen", "listen: q"),
 ]
 
 GOOD = """
