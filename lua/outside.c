@@ -239,6 +239,12 @@ static int start_http(lua_State *L, struct run *run, char *err, size_t size)
 	if (!q.map)
 		return rc;
 	rc = read_http(&q, sc, text, sizeof(text));
+	/* Where bots are tried out they hear what they would of a network
+	 * that is down. */
+	if (!rc && !sc->reach.fetcher) {
+		snprintf(text, sizeof(text), "there is no network here");
+		rc = UV_ENETUNREACH;
+	}
 	if (!rc)
 		rc = fetcher_ask(sc->reach.fetcher, &q.r, on_answer, run,
 				 &run->errand, text, sizeof(text));
@@ -253,6 +259,12 @@ static int start_http(lua_State *L, struct run *run, char *err, size_t size)
 
 int l_call_http(lua_State *L)
 {
+	/* What is no mistake of the bot's. */
+	static const struct { int rc; const char *reason; } soft[] = {
+		{ UV_EACCES, "not_allowed" },
+		{ UV_EAGAIN, "limit" },
+		{ UV_ENETUNREACH, "unreachable" },
+	};
 	struct run *run = call_check(L, 1);
 	char err[320];
 	int rc;
@@ -263,22 +275,17 @@ int l_call_http(lua_State *L)
 				  "without libcurl");
 	meter_charge(L, ASK_COST);
 	prepare(L, run);
-	/* Where bots are tried out they hear what they would of a network
-	 * that is down. */
-	if (!run->s->shard->bot->sc->reach.fetcher) {
-		log_line(LOG_WARN, session_id(run->s), "call:http: there is "
-			 "no network here");
-		return verb_refused(L, "unreachable");
-	}
 	rc = start_http(L, run, err, sizeof(err));
 	if (!rc)
 		return verb_wait(L, run, WAIT_OUTSIDE, answered);
-	if (rc != UV_EACCES && rc != UV_EAGAIN) {
-		meter_tick(L);
-		return luaL_error(L, "%s", err);
+	for (size_t i = 0; i < sizeof(soft) / sizeof(*soft); i++) {
+		if (soft[i].rc != rc)
+			continue;
+		log_line(LOG_WARN, session_id(run->s), "%s", err);
+		return verb_refused(L, soft[i].reason);
 	}
-	log_line(LOG_WARN, session_id(run->s), "%s", err);
-	return verb_refused(L, rc == UV_EACCES ? "not_allowed" : "limit");
+	meter_tick(L);
+	return luaL_error(L, "%s", err);
 }
 
 /* ---- request ---- */

@@ -32,8 +32,8 @@ const struct word words[] = {
 	{ NULL, "hangup", "", R, "ends the call once what was said is over" },
 	{ NULL, "TransferCallToOperator", "options: tandem.Operator", R,
 		"hands the customer over and goes to a state by how it ended" },
-	{ NULL, "open", "hours: string, zone?: string", "fun(call: tandem.Call): boolean",
-		"working hours as a condition: when(open(\"mon-fri 10:00-18:00\", \"Europe/Berlin\"))" },
+	{ NULL, "open", "hours: string, zone?: string", "(fun(call?: tandem.Call): boolean)|boolean",
+		"working hours as a condition: when(open(\"mon-fri 10:00-18:00\", \"Europe/Berlin\")); in a handler, whether it is open now" },
 	{ NULL, "log", "value: any", NULL, "writes a log line; a table as JSON" },
 
 	STATE_KEYS("tandem.State"),
@@ -131,7 +131,7 @@ const struct word words[] = {
 	{ "tandem.Heard", "name", NULL, "string?", "of the pattern" },
 	{ "tandem.Heard", "parseTree", NULL, "table", "what the pattern found" },
 
-	{ "tandem.Http", "method", NULL, "string", "GET unless set" },
+	{ "tandem.Http", "method", NULL, "string", "GET, or POST with a body, unless set" },
 	{ "tandem.Http", "url", NULL, "string", "of an allowed host" },
 	{ "tandem.Http", "headers", NULL, "table<string, string>", "of the request" },
 	{ "tandem.Http", "body", NULL, "string|table", "of the request; a table as JSON" },
@@ -139,7 +139,8 @@ const struct word words[] = {
 
 	{ "tandem.HttpAnswer", "status", NULL, "integer", "of HTTP" },
 	{ "tandem.HttpAnswer", "headers", NULL, "table<string, string>", "of the answer" },
-	{ "tandem.HttpAnswer", "body", NULL, "any", "text, or the table of its JSON" },
+	{ "tandem.HttpAnswer", "body", NULL, "string", "of the answer" },
+	{ "tandem.HttpAnswer", "json", NULL, "any", "the body, where it is JSON" },
 	{ NULL, NULL, NULL, NULL, NULL },
 };
 

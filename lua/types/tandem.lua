@@ -219,7 +219,7 @@ function Call:react(reaction) end
 ---@field parseTree table # what the pattern found
 
 ---@class tandem.Http
----@field method? string # GET unless set
+---@field method? string # GET, or POST with a body, unless set
 ---@field url? string # of an allowed host
 ---@field headers? table<string, string> # of the request
 ---@field body? string|table # of the request; a table as JSON
@@ -228,7 +228,8 @@ function Call:react(reaction) end
 ---@class tandem.HttpAnswer
 ---@field status integer # of HTTP
 ---@field headers table<string, string> # of the answer
----@field body any # text, or the table of its JSON
+---@field body string # of the answer
+---@field json any # the body, where it is JSON
 
 ---the bot: what its file returns
 ---@param bot tandem.Bot
@@ -289,10 +290,10 @@ function hangup() end
 ---@return tandem.Reaction
 function TransferCallToOperator(options) end
 
----working hours as a condition: when(open("mon-fri 10:00-18:00", "Europe/Berlin"))
+---working hours as a condition: when(open("mon-fri 10:00-18:00", "Europe/Berlin")); in a handler, whether it is open now
 ---@param hours string
 ---@param zone? string
----@return fun(call: tandem.Call): boolean
+---@return (fun(call?: tandem.Call): boolean)|boolean
 function open(hours, zone) end
 
 ---writes a log line; a table as JSON

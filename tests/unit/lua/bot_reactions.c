@@ -157,6 +157,8 @@ static void script_faults(void **state)
 	check_script("local answer, why = call:http { url = 'http://a/' } "
 		     "call:say(tostring(answer) .. ' ' .. why)",
 		     "say nil unreachable");
+	check_script("call:http {}", "error bot.lua:2: call:http: url: a "
+		     "text is needed in /" FALLBACK);
 	check_script("call.dialer.setNoInputTimeout(5)",
 		     "error bot.lua:2: setNoInputTimeout: 5 is not a number "
 		     "of milliseconds from 1000 to 20000 in /" FALLBACK);
