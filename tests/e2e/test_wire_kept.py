@@ -61,6 +61,7 @@ def test_kept_over_a_restart_and_a_kill(world):
     hear(cust, node, "call 4 Ann")
     hear(cust, node, "call 1 ?", frm="anonymous")
     hear(cust, node, "call 1 ?", frm="anonymous")
+    saved(node)
     db = sqlite3.connect(node.folder / "tandem.db")
     rows = db.execute("SELECT bot, number, key, value FROM client "
                       "ORDER BY number, key").fetchall()
