@@ -213,6 +213,30 @@ static void answers_are_metered(void **state)
 	over(&d);
 }
 
+/* The first handler waits for what is kept, however long others' reading
+ * takes. */
+static void no_handler_runs_before_it_is_read(void **state)
+{
+	struct caller a, b;
+	struct desk d;
+
+	(void)state;
+	desk_open(&d, "return bot { function(call) local n = call.client.n "
+		  "call.client.n = (n or 0) + 1 return tostring(n) end }");
+	call_in(&d, &b, "2");
+	start(&b);
+	expect(&b, "say nil");
+	hang(&b);
+	call_in(&d, &a, "1");
+	call_in(&d, &b, "2");		/* is read after it */
+	b.s->ops->query(b.s, QUERY_START, "/start", 6);
+	turn(&b);
+	expect(&b, "say 1");
+	hang(&a);
+	hang(&b);
+	desk_close(&d);
+}
+
 static void client_is_read_where_it_is_named(void **state)
 {
 	struct desk d;
@@ -239,6 +263,7 @@ int main(void)
 		cmocka_unit_test(without_a_network),
 		cmocka_unit_test(the_request_may_be_kept),
 		cmocka_unit_test(answers_are_metered),
+		cmocka_unit_test(no_handler_runs_before_it_is_read),
 		cmocka_unit_test(client_is_read_where_it_is_named),
 	};
 
