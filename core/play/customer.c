@@ -199,7 +199,7 @@ int play_call(struct play *p, const struct play_caller *c)
 	}
 	loop_turn(p->loop);
 	/* The ACK belongs to the call's beginning. */
-	while (l->sim && play_customer(p) && l->state == SIM_ANSWERED &&
+	while (play_customer(p) && p->customer->leg->state == SIM_ANSWERED &&
 	       play_step(p, play_now(p) + NETWORK))
 		;
 	return 0;
