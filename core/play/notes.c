@@ -161,8 +161,6 @@ void play_on_event(const struct event *ev, void *arg)
 		break;
 	case EV_BOT_SAY:
 		f = field(ev, "text");
-		if (!f)
-			f = field(ev, "audio");	/* by its name */
 		if (f)
 			play_tell(p, NOTE_SAID, "%.*s", (int)f->len, f->s);
 		f = field(ev, "audio");
