@@ -32,4 +32,6 @@ files["**/*_test.lua"] = { read_globals = {
   "expect",
   "event",
   "wait",
+  "http",
+  "service",
 } }

@@ -135,7 +135,8 @@ static void on_agent(struct play *p, const struct play_dial *d, void *arg)
 static struct play *load(struct chat *c)
 {
 	const struct play_options o = {
-		.scripting = lua_scripting_open, .bot = c->bot,
+		.scripting = lua_scripting_open, .reach = lua_scripting_reach,
+		.bot = c->bot,
 		.seed = uv_hrtime(), .agent = on_agent, .h = on_note,
 		.arg = c,
 	};

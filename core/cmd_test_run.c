@@ -160,7 +160,8 @@ static void once(const struct test_file *f, size_t i, const struct attempt *a,
 		 struct verdict *v)
 {
 	const struct play_options o = {
-		.scripting = open_scripting, .bot = test_file_bot(f),
+		.scripting = open_scripting, .reach = lua_scripting_reach,
+		.bot = test_file_bot(f),
 		.seed = a->seed, .odd = a->odd,
 	};
 	struct problems problems = { 0 };

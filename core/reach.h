@@ -14,6 +14,7 @@
 #include <jansson.h>
 #include <stdint.h>
 
+struct fetch_request;
 struct fetcher;
 struct services;
 struct store;
@@ -30,6 +31,14 @@ struct reach {
 	struct store *store;		/**< NULL: in memory, for the bots alone */
 	struct fetcher *fetcher;	/**< call:http                       */
 	struct services *services;	/**< call:request                    */
+	/* Asked instead of these two, as fetcher_ask() and services_ask() are,
+	 * where a bot is only tried out; NULL: nobody. */
+	int (*http)(void *outside, const struct fetch_request *r, errand_h *h,
+		    void *arg, struct errand **ep);
+	int (*request)(void *outside, const char *service, const char *method,
+		       json_t *params, uint64_t ms, errand_h *h, void *arg,
+		       struct errand **ep);
+	void *outside;
 	uint64_t client_ms;		/**< timer `client`                  */
 	uint64_t http_ms;		/**< timer `http`                    */
 	uint64_t request_ms;		/**< timer `request`                 */

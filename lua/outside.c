@@ -241,11 +241,14 @@ static int start_http(lua_State *L, struct run *run, char *err, size_t size)
 	rc = read_http(&q, sc, text, sizeof(text));
 	/* Where bots are tried out they hear what they would of a network
 	 * that is down. */
-	if (!rc && !sc->reach.fetcher) {
+	if (!rc && !sc->reach.http && !sc->reach.fetcher) {
 		snprintf(text, sizeof(text), "there is no network here");
 		rc = UV_ENETUNREACH;
 	}
-	if (!rc)
+	if (!rc && sc->reach.http)
+		rc = sc->reach.http(sc->reach.outside, &q.r, on_answer, run,
+				    &run->errand);
+	else if (!rc)
 		rc = fetcher_ask(sc->reach.fetcher, &q.r, on_answer, run,
 				 &run->errand, text, sizeof(text));
 	if (rc == UV_ENOMEM)
@@ -267,10 +270,11 @@ int l_call_http(lua_State *L)
 	};
 	struct run *run = call_check(L, 1);
 	char err[320];
+	const struct reach *reach = &run->s->shard->bot->sc->reach;
 	int rc;
 
 	luaL_checktype(L, 2, LUA_TTABLE);
-	if (!fetch_is_built())
+	if (!reach->http && !fetch_is_built())
 		return luaL_error(L, "call:http: this Tandem was built "
 				  "without libcurl");
 	meter_charge(L, ASK_COST);
@@ -310,7 +314,12 @@ static int start_request(lua_State *L, struct run *run, const char *service,
 			return UV_EINVAL;
 		}
 	}
-	rc = services_ask(reach->services, service, method, params,
+	if (reach->request)
+		rc = reach->request(reach->outside, service, method, params,
+				    reach->request_ms, on_answer, run,
+				    &run->errand);
+	else
+		rc = services_ask(reach->services, service, method, params,
 			  reach->request_ms, on_answer, run, &run->errand);
 	json_decref(params);
 	return rc;
@@ -319,6 +328,7 @@ static int start_request(lua_State *L, struct run *run, const char *service,
 int l_call_request(lua_State *L)
 {
 	struct run *run;
+	const struct reach *reach;
 	const char *service;
 	const char *method;
 	char err[320] = "";
@@ -333,7 +343,8 @@ int l_call_request(lua_State *L)
 		luaL_checktype(L, 4, LUA_TTABLE);
 	meter_charge(L, ASK_COST);
 	prepare(L, run);
-	if (!run->s->shard->bot->sc->reach.services)
+	reach = &run->s->shard->bot->sc->reach;
+	if (!reach->request && !reach->services)
 		return verb_refused(L, "not_found");
 	rc = start_request(L, run, service, method, err, sizeof(err));
 	switch (rc) {

@@ -151,5 +151,7 @@ const struct word test_words[] = {
 	{ NULL, "expect", NULL, "table", "what must happen next" },
 	{ NULL, "event", "name: string, data?: table", NULL, "an event over the control protocol" },
 	{ NULL, "wait", "time: string|number", NULL, "lets time pass" },
+	{ NULL, "http", NULL, "table", "what call:http gets: answers, fails" },
+	{ NULL, "service", "name: string", "table", "what call:request gets: answers, fails" },
 	{ NULL, NULL, NULL, NULL, NULL },
 };

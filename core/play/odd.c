@@ -87,6 +87,9 @@ static const struct play_odd table[] = {
 	  .unanswered = true },
 	{ "O16: INFO and MESSAGE of the agent", .requests = 2 },
 	{ "O18: the ACK is lost", .no_ack = true },
+	/* what the bot asks outside of its call */
+	{ "HTTP servers and services are not there", .outside = 1 },
+	{ "HTTP servers and services never answer", .outside = 2 },
 };
 
 size_t play_odd_count(void)

@@ -7,6 +7,7 @@
 
 #include "core/log.h"
 #include "core/media/media.h"
+#include "core/reach.h"
 #include "core/timers.h"
 #include "play_i.h"
 
@@ -98,6 +99,16 @@ int play_open(struct play **pp, const struct play_options *o,
 	p->scripting = o->scripting(p->loop, &p->config->limits);
 	if (!p->scripting)
 		goto out;
+	if (o->reach) {
+		struct reach r = {
+			.client_ms = p->config->timers[TIMER_CLIENT],
+			.http_ms = p->config->timers[TIMER_HTTP],
+			.request_ms = p->config->timers[TIMER_REQUEST],
+		};
+
+		outside_open(p, &r);
+		o->reach(p->scripting, &r);
+	}
 	p->bot = p->scripting->ops->load(p->scripting, "bot", o->bot,
 					 problems);
 	rc = UV_EINVAL;
@@ -139,6 +150,7 @@ void play_close(struct play *p)
 	if (p->scripting)
 		p->scripting->ops->close(p->scripting);
 	play_deeds_drop(p);
+	outside_close(p);
 	sim_free(p->sim);
 	media_close(p->media);
 	event_bus_free(p->bus);

@@ -19,6 +19,7 @@ struct header;
 struct loop;
 struct play;
 struct problems;
+struct reach;
 struct scripting;
 
 /** What is told of a play. */
@@ -68,6 +69,8 @@ struct play_options {
 	/** Makes the scripting side; the composition root knows which. */
 	struct scripting *(*scripting)(struct loop *loop,
 				       const struct bot_limits *limits);
+	/** Tells it what bots reach outside; NULL: nothing. */
+	void (*reach)(struct scripting *sc, const struct reach *r);
 	const char *bot;		/**< its file                      */
 	uint64_t seed;			/**< of chance, the bot's included */
 	const struct play_odd *odd;	/**< a peer that misbehaves; or NULL */
@@ -143,6 +146,28 @@ void play_agent(struct play *p, const struct agent_plan *plan);
 bool play_agent_hangs_up(struct play *p, uint64_t after_ms);
 /** Plans for agents that were never called. */
 size_t play_plans(const struct play *p);
+
+/* what the bot asks outside of its call */
+
+/** An answer for who asks so, from now on; strings and JSON are copied. */
+struct play_reply {
+	bool http;
+	const char *name;	/**< URL or service; may end in `*`        */
+	const char *method;	/**< NULL: any                             */
+	json_t *result;		/**< NULL: it fails with `reason`          */
+	const char *reason;
+	uint64_t after_ms;
+};
+void play_reply(struct play *p, const struct play_reply *r);
+
+struct play_ask {
+	bool http;
+	char *name, *method;	/**< URL or service                        */
+	json_t *data;		/**< body, as JSON if it is, or parameters */
+	bool taken;		/**< the owner's to use                    */
+};
+size_t play_asks(const struct play *p);
+struct play_ask *play_ask(struct play *p, size_t i);
 
 /* what has happened */
 

@@ -65,8 +65,12 @@ struct play_odd {
 	int requests;		/**< 1 customer, 2 agent: INFO and MESSAGE   */
 	bool unanswered;	/**< the engine's INFO and MESSAGE           */
 	int dies;		/**< 1 customer, 2 agent: 481 to a refresh   */
+	int outside;		/**< HTTP and services: 1 unreachable, 2 never */
 	int expires;		/**< likewise: session timer                 */
 };
+
+struct asked;
+struct reply;
 
 struct play {
 	struct loop *loop;
@@ -103,6 +107,10 @@ struct play {
 	size_t transfer_count;
 	struct play_dial *dials;
 	size_t dial_count;
+	struct reply *replies;		/**< newest first                    */
+	struct asked *waiting;
+	struct play_ask *asks;
+	size_t ask_count;
 	char *broken;			/**< first rule that was broken      */
 };
 
@@ -129,6 +137,11 @@ void agent_called(struct peer *who);
 void agent_referred(struct peer *customer);
 void agent_answered(struct peer *who);
 void agents_joined(struct play *p);
+
+/* outside.c */
+struct reach;
+void outside_open(struct play *p, struct reach *r);
+void outside_close(struct play *p);
 
 /* customer.c */
 void customer_asked(struct peer *who, enum sim_verb verb);

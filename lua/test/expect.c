@@ -373,6 +373,7 @@ void test_open_expect(lua_State *L)
 {
 	static const luaL_Reg verbs[] = {
 		{ "anything", l_anything },
+		{ "asks", expect_asks },
 		{ "client", expect_client },
 		{ "dials", expect_dials },
 		{ "ended", l_ended },

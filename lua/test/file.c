@@ -272,6 +272,7 @@ static int l_load(lua_State *L)
 	lua_setfield(L, -2, "bot");
 	test_open_people(L);
 	test_open_expect(L);
+	test_open_outside(L);
 	seal(L, "");
 	lua_setupvalue(L, -2, 1);
 	lua_call(L, 0, 0);

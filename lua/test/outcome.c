@@ -136,6 +136,15 @@ static int compare(lua_State *L, const char *what, json_t *want, json_t *is,
 	return bad ? lua_error(L) : 0;
 }
 
+int expect_same(lua_State *L, const char *what, json_t *want, json_t *is)
+{
+	const bool bad = differs(L, what, want, is);
+
+	json_decref(want);
+	json_decref(is);
+	return bad ? lua_error(L) : 0;
+}
+
 static const struct play_dial *dial_of(struct play *p, const char *number)
 {
 	const struct play_dial *d = NULL;

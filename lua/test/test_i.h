@@ -73,6 +73,13 @@ bool expect_goes_on(lua_State *L, struct tester *t, uint64_t until);
 const char *expect_since(const struct play *p, uint64_t from, char *buf,
 			 size_t size);
 
+/** Raises unless all of `want` is in `is`; both are given up. */
+int expect_same(lua_State *L, const char *what, json_t *want, json_t *is);
+
+/* outside.c */
+int expect_asks(lua_State *L);
+void test_open_outside(lua_State *L);
+
 /* outcome.c */
 int expect_client(lua_State *L);
 int expect_dials(lua_State *L);

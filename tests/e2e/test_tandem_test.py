@@ -304,3 +304,75 @@ def test_hostile_holds_for_a_good_bot(tmp_path):
     for name in ("hunt", "refer", "leaves", "keys", "error"):
         assert one(tmp_path, HOLDS[name], "--hostile", "--seeds",
                    "300") == {}, name
+
+
+# -- what a bot asks outside of its call -----------------------------------
+
+OUTSIDE = """return bot { name = "b", states = {
+  Start = { q = "$regex</start>", function(call)
+    local answer, why = call:http { url = "https://crm.example/who/" .. call.request.from,
+      method = "GET", timeout = "2s" }
+    if not answer then return "Hello, " .. why .. "." end
+    local name = answer.json and answer.json.name or answer.status
+    return "Hello, " .. name .. "."
+  end },
+  Free = { ["q!"] = "free", function(call)
+    local agent, why = call:request("desk", "free", { skill = "sales" })
+    return agent and agent.number or why
+  end },
+} }
+"""
+
+
+@pytest.mark.parametrize("body", [
+    'http.answers { url = "https://crm.example/*", json = { name = "Ann" } }'
+    ' customer.calls { from = "1" } expect.asks { url ='
+    ' "https://crm.example/who/1", method = "GET" } expect.says'
+    ' "Hello, Ann."',
+    'http.answers { status = 500, body = "oops" } customer.calls()'
+    ' expect.says "Hello, 500."',
+    'http.fails { reason = "tls" } customer.calls() expect.says "Hello, tls."',
+    'http.answers { after = "5s" } customer.calls()'
+    ' expect.says "Hello, timeout."',
+    'customer.calls() expect.says "Hello, unreachable."',
+    'http.answers {} http.answers { url = "https://other/" } customer.calls()'
+    ' expect.says "Hello, 200."',
+    'customer.calls() expect.anything "1s" service "desk".answers("free", {'
+    ' number = "1001" }) customer.says "free" expect.asks { url = nil }'
+    ' expect.asks { service = "desk", method = "free", data = { skill ='
+    ' "sales" } } expect.says "1001"',
+    'customer.calls() expect.anything "1s" customer.says "free"'
+    ' expect.says "not_found"',
+    'customer.calls() expect.anything "1s" service "desk".fails("free",'
+    ' "nobody") customer.says "free" expect.says "nobody"',
+    'customer.calls() expect.anything "1s" service "desk".answers("free", {},'
+    ' { after = "1h" }) customer.says "free" expect.says "timeout"',
+    'http.answers { after = "1s" } customer.calls() customer.hangs_up()'
+    ' expect.ended()',
+])
+def test_outside(tmp_path, body):
+    assert one(tmp_path, body, bot=OUTSIDE) == {}
+
+
+@pytest.mark.parametrize("body,message", [
+    ('http.answer {}', "'http' has no 'answer'; did you mean 'answers'"),
+    ('http.answers { jsn = {} }', "unknown key 'jsn'; did you mean 'json'"),
+    ('http.answers { json = { name = "A" } } customer.calls()'
+     ' expect.says "Hello, A." expect.asks {} expect.asks {}',
+     "ask something outside"),
+    ('http.answers { json = { name = "A" } } customer.calls()'
+     ' expect.asks { method = "POST" }', "asks.method: expected .*POST"),
+])
+def test_outside_fails(tmp_path, body, message):
+    found = one(tmp_path, body, bot=OUTSIDE)
+    assert re.search(message, found["message"]), found
+
+
+def test_hostile_outside(tmp_path):
+    """A bot that takes answers for granted is found out, the other is not."""
+    body = ('http.answers { json = { name = "Ann" } } customer.calls()'
+            ' expect.says "Hello, Ann."')
+    assert one(tmp_path, body, "--hostile", bot=OUTSIDE) == {}
+    found = one(tmp_path, body, "--hostile", bot=OUTSIDE.replace(
+        'if not answer then return "Hello, " .. why .. "." end', ""))
+    assert "HTTP servers" in found["peer"], found
