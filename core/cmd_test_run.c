@@ -3,9 +3,11 @@
  * one before; then what has happened is told, and what has not ended.
  */
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cmd_test.h"
 #include "log.h"
@@ -218,6 +220,30 @@ static struct attempt attempt_of(uint64_t seed)
 	};
 }
 
+/* A crash says at least what was played: TAP's own word for it. */
+static char bail[512];
+
+static void on_crash(int signum)
+{
+	const ssize_t n = write(STDOUT_FILENO, bail, strlen(bail));
+
+	(void)n;
+	raise(signum);		/* SA_RESETHAND: this time for good */
+}
+
+static void watch_crashes(void)
+{
+#ifndef __SANITIZE_ADDRESS__
+	struct sigaction sa = { .sa_handler = on_crash,
+		.sa_flags = SA_RESETHAND | SA_NODEFER };
+
+	sigaction(SIGABRT, &sa, NULL);
+	sigaction(SIGSEGV, &sa, NULL);
+#else
+	(void)on_crash;		/* the sanitizer tells more */
+#endif
+}
+
 static bool fails(const struct test_file *f, size_t i, const struct attempt *a)
 {
 	struct verdict v;
@@ -288,8 +314,12 @@ void test_hostile(const struct test_file *f, size_t i, uint64_t first,
 	struct attempt a;
 
 	log_level_set(LOG_ERROR + 1);
+	watch_crashes();
 	for (uint64_t seed = first; seed < first + n; seed++) {
 		a = attempt_of(seed);
+		snprintf(bail, sizeof(bail), "Bail out! %.300s: %.100s, seed "
+			 "%" PRIu64 "\n", test_file_path(f), test_name(f, i),
+			 seed);
 		once(f, i, &a, v);
 		if (v->ok) {
 			verdict_free(v);

@@ -253,11 +253,21 @@ static bool open_transfers(const struct play *p)
 	return false;
 }
 
+static bool talks(const struct play *p)
+{
+	for (const struct peer *who = p->peers; who; who = who->next)
+		if (who->leg && who->joined && !who->customer && !who->refer)
+			return true;
+	return false;
+}
+
 static void settle(struct play *p)
 {
 	/* A talk may go on for ever; everything else ends by itself. */
 	for (int i = 0; i < 4 && open_transfers(p); i++) {
 		play_wait(p, BOUND_MS);
+		if (open_transfers(p) && !talks(p))
+			play_broken(p, "a transfer has not ended in its time");
 		for (struct peer *who = p->peers; who; who = who->next)
 			if (who->leg && !who->customer && !who->refer)
 				sim_bye(who->leg);
