@@ -54,11 +54,8 @@ static void on_release(struct work *w)
 	free(l);
 }
 
-int load_later(struct scripting *base, const char *name, const char *path,
-	       bot_loaded_h *done, void *arg)
+int load_submit(struct lua_scripting *sc, struct work *w)
 {
-	struct lua_scripting *sc = (struct lua_scripting *)base;
-	struct later *l;
 	int err = 0;
 
 	if (!sc->loader)
@@ -66,16 +63,25 @@ int load_later(struct scripting *base, const char *name, const char *path,
 			.name = "bots", .loop = sc->loop, .threads = 1,
 			.queue = QUEUE,
 		});
-	l = err ? NULL : calloc(1, sizeof(*l));
+	return err ? err : work_submit(sc->loader, w, 0);
+}
+
+int load_later(struct scripting *base, const char *name, const char *path,
+	       bot_loaded_h *done, void *arg)
+{
+	struct lua_scripting *sc = (struct lua_scripting *)base;
+	struct later *l = calloc(1, sizeof(*l));
+	int err;
+
 	if (!l)
-		return err ? err : UV_ENOMEM;
+		return UV_ENOMEM;
 	l->work = (struct work){
 		.run = on_run, .done = on_done, .release = on_release,
 	};
 	l->done = done;
 	l->arg = arg;
 	l->bot = bot_new(sc, name, path);
-	err = l->bot ? work_submit(sc->loader, &l->work, 0) : UV_ENOMEM;
+	err = l->bot ? load_submit(sc, &l->work) : UV_ENOMEM;
 	if (err)
 		on_release(&l->work);
 	return err;

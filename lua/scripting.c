@@ -146,24 +146,30 @@ struct source *bot_source(struct bot *bot, const char *module, bool read,
 
 /* ---- programs ---- */
 
+void sources_free(struct source *src)
+{
+	while (src) {
+		struct source *next = src->next;
+
+		literals_free(&src->literals);
+		free(src->module);
+		free(src->path);
+		free(src->text);
+		free(src);
+		src = next;
+	}
+}
+
 void bot_free(struct bot *bot)
 {
-	struct source *src;
-
+	spare_forget(bot);
 	while (bot->shards) {
 		struct shard *sh = bot->shards;
 
 		bot->shards = sh->next;
 		shard_close(sh);
 	}
-	while ((src = bot->sources)) {
-		bot->sources = src->next;
-		literals_free(&src->literals);
-		free(src->module);
-		free(src->path);
-		free(src->text);
-		free(src);
-	}
+	sources_free(bot->sources);
 	classifier_free(bot->classifier);
 	free(bot->name);
 	free(bot->path);
@@ -321,7 +327,10 @@ static int op_open(struct bot *bot, const struct bot_call *call,
 
 	if (sh && bot->uses_client && *call->from && own_store(bot->sc))
 		return UV_ENOMEM;
-	return sh ? session_open(sh, call, h, arg, sp) : UV_ENOMEM;
+	if (!sh || session_open(sh, call, h, arg, sp))
+		return UV_ENOMEM;
+	spare_want(bot);
+	return 0;
 }
 
 static void on_gone(void *arg)

@@ -338,6 +338,7 @@ void shard_close(struct shard *sh)
 		session_free(sh->sessions);
 	lua_close(sh->L);
 	program_free(sh->program);
+	sources_free(sh->sources);
 	free(sh);
 }
 

@@ -27,6 +27,8 @@ struct meter;
 struct program;
 struct run;
 struct session_lua;
+struct spare;
+struct work;
 struct work_pool;
 
 #define SHARD_SESSIONS 500	/* of a shard */
@@ -71,6 +73,7 @@ struct shard {
 	struct thread kept[THREADS_KEPT];
 	unsigned kept_count;
 	int env;		/**< registry: the bot's globals         */
+	struct source *sources;	/**< its own, if it was a spare; or NULL */
 };
 
 struct bot {
@@ -88,6 +91,7 @@ struct bot {
 	uint64_t serial;	/**< of the last run                     */
 	struct classifier *classifier;	/**< of its intents, or NULL     */
 	bool uses_client;	/**< its sources name call.client        */
+	struct spare *spare;	/**< a further state under way, or NULL  */
 	uint64_t born;		/**< loop time when it was loaded        */
 	uint64_t chance;	/**< math.random's state while it is     */
 	const struct config *check;	/**< it is checked, or NULL      */
@@ -144,6 +148,15 @@ void bot_free(struct bot *bot);
 int load_later(struct scripting *base, const char *name, const char *path,
 	       bot_loaded_h *done, void *arg);
 void load_close(struct lua_scripting *sc);
+/** Has the thread of both do this; 0, or a negative UV_E*. */
+int load_submit(struct lua_scripting *sc, struct work *w);
+
+/** Has a further state made ready if the bot's are nearly full. */
+void spare_want(struct bot *bot);
+/** The bot goes: nothing is to come to it any more. */
+void spare_forget(struct bot *bot);
+
+void sources_free(struct source *src);
 
 /** One session less: frees shards that are no longer needed, and a retired
  * bot after its last session. */

@@ -408,6 +408,65 @@ static void module_locals_are_of_a_state(void **state)
 	free(c);
 }
 
+/* The next state is there before the last one is full. */
+static void a_spare_is_made_in_time(void **state)
+{
+	enum { CALLS = 600 };
+	struct caller *c = calloc(CALLS, sizeof(*c));
+	struct bot_stats st;
+	struct desk d;
+
+	(void)state;
+	assert_non_null(c);
+	desk_file("m.lua", "return { name = 'more' }");
+	desk_open(&d, "local m = require 'm' return bot { function(call) "
+		  "if call.request.query == 'bad' then error 'x' end "
+		  "return m.name .. ' {{ 1 }}' end, states = { E = { ['q!'] "
+		  "= 'bad', function() local x = nil + 1 end } } }");
+	for (int i = 0; i < 401; i++)
+		call_in(&d, &c[i], "");
+	d.sc->ops->stats(d.bot, &st);
+	assert_int_equal(st.states, 1);
+	loop_turn(d.loop);
+	d.sc->ops->stats(d.bot, &st);
+	assert_int_equal(st.states, 2);
+	for (int i = 401; i < CALLS; i++)
+		call_in(&d, &c[i], "");
+	loop_turn(d.loop);
+	d.sc->ops->stats(d.bot, &st);
+	assert_int_equal(st.states, 2);
+	assert_int_equal(st.sessions, CALLS);
+	/* one in the spare works as one in the first, and fails like it */
+	for (int i = 1; i < CALLS; i += CALLS - 2) {
+		start(&c[i]);
+		expect_part(&c[i], "say more");
+		say(&c[i], "bad");
+		assert_non_null(strstr(c[i].message, "bot.lua:1: attempt to"));
+	}
+	for (int i = 0; i < CALLS; i++)
+		hang(&c[i]);
+	d.sc->ops->stats(d.bot, &st);
+	assert_int_equal(st.states, 1);
+	desk_close(&d);
+
+	/* the bot goes while one is made for it */
+	desk_open(&d, plain);
+	for (int i = 0; i < 450; i++)
+		call_in(&d, &c[i], "");
+	d.sc->ops->unload(d.bot);
+	d.bot = NULL;
+	loop_turn(d.loop);
+	desk_close(&d);
+
+	/* and all of it */
+	desk_open(&d, plain);
+	for (int i = 0; i < 450; i++)
+		call_in(&d, &c[i], "");
+	d.bot = NULL;
+	desk_close(&d);
+	free(c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -422,6 +481,7 @@ int main(void)
 		cmocka_unit_test(unload_in_mid_wait),
 		cmocka_unit_test(retired_is_freed_with_its_last_session),
 		cmocka_unit_test(module_locals_are_of_a_state),
+		cmocka_unit_test(a_spare_is_made_in_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
