@@ -9,7 +9,9 @@
 #include "check.h"
 #include "core/action.h"
 #include "core/config.h"
+#include "match.h"
 #include "program.h"
+#include "scan.h"
 #include "shard.h"
 #include "source_table.h"
 
@@ -203,20 +205,52 @@ static void check_headers(const struct check *c, const struct source_table *t,
 			   "bytes", plain);
 }
 
+/* Whether the state may be another one by the time it ends. */
+static bool moves_on(const struct check *c, const struct state *st)
+{
+	static const char *const words[] = { "enter", "go", "react" };
+	const struct source_tables *s = c->tables;
+
+	if (st->no_context)
+		return true;
+	for (size_t i = 0; s->tok[i].type != TOKEN_END; i++) {
+		const struct token *t = &s->tok[i];
+
+		if (t->type != TOKEN_NAME || t->line < st->scan->line ||
+		    t->line > st->scan->last)
+			continue;
+		for (size_t k = 0; k < sizeof(words) / sizeof(*words); k++)
+			if (token_is(s->source, t, words[k]))
+				return true;
+	}
+	return false;
+}
+
 /* Whether somebody hears how it ended. */
 static void check_receiver(const struct check *c,
 			   const struct source_value *v)
 {
-	for (size_t i = 0; i < c->prog->count; i++) {
-		const struct state *st = c->prog->all[i];
+	const struct state *receiver = NULL, *st;
 
+	for (size_t i = 0; i < c->prog->count && !receiver; i++) {
+		st = c->prog->all[i];
 		for (size_t k = 0; k < st->trigger_count; k++)
 			if (st->triggers[k].kind == TRIGGER_EVENT &&
 			    !strcmp(st->triggers[k].text, "transfer"))
-				return;
+				receiver = st;
 	}
-	check_tell(c, true, v->line, "continueCall brings the customer back, "
-		   "but no state handles the event 'transfer'");
+	if (!receiver) {
+		check_tell(c, true, v->line, "continueCall brings the "
+			   "customer back, but no state handles the event "
+			   "'transfer'");
+		return;
+	}
+	st = check_state_at(c, c->src->path, v->line);
+	if (st && !moves_on(c, st) && !match_event(c->prog, st, "transfer"))
+		check_tell(c, true, v->line, "continueCall brings the "
+			   "customer back, but '%s', which handles the event "
+			   "'transfer', does not hear it from here: event! "
+			   "does", receiver->path);
 }
 
 static void check_one(const struct check *c, const struct source_table *t)

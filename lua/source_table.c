@@ -27,7 +27,8 @@ static bool read_value(struct source_value *v, const struct source_tables *s,
 	char number[64];
 
 	t += minus;
-	if (!ends_value(t[1].type))
+	/* What Lua would not accept may end anywhere. */
+	if (t->type == TOKEN_END || !ends_value(t[1].type))
 		return true;
 	switch (t->type) {
 	case TOKEN_STRING:

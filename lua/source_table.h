@@ -48,7 +48,7 @@ struct source_tables {
 	struct source_table *first;
 };
 
-/** Reads a source that Lua has accepted; false: no memory. Free in both
+/** Reads a source, also one that is no Lua; false: no memory. Free in both
  * cases with source_tables_free(). */
 bool source_tables_read(struct source_tables *s, const char *source,
 			size_t len);

@@ -126,6 +126,12 @@ MISTAKES = {
         START, "Go = { ['q!'] = 'agent', switch { phoneNumber = '1',",
         "continueCall = true } },"),
         5, "/Go", "no state handles the event 'transfer'", 0),
+    "deaf_receiver": (states(
+        START, "Go = { ['q!'] = 'agent', switch { phoneNumber = '1',",
+        "continueCall = true } },", "Menu = { ['q!'] = 'menu', states = {",
+        "  Over = { event = 'transfer', 'x' } } },"),
+        5, "/Go", "'/Menu/Over', which handles the event 'transfer', does "
+        "not hear it from here", 0),
     "dangling_channel": (reply("phoneNumber = '1',",
                                "transferChannel = 'dask'"),
                          7, "/Go", "no channel 'dask', did you mean 'desk'?",
@@ -182,6 +188,9 @@ MISTAKES = {
         START, "Music = { ['q!'] = 'music', function(call)",
         "call:play 'none.wav' end },"),
         5, "/Music", "the file 'none.wav' cannot be read", 1),
+    "missing_file_reaction": (states(
+        START, "Music = { ['q!'] = 'music',", "audio 'none.wav' },"),
+        5, "/Music", "none.wav", 1),
     "missing_file_reply": (states(
         START, "Music = { ['q!'] = 'music', function(call)",
         "table.insert(call.response.replies, { type = 'audio',",
@@ -239,6 +248,14 @@ def test_planted(name, tmp_path):
 
 
 GOOD = {
+    "receiver": states(
+        START, "Go = { ['q!'] = 'agent', switch { phoneNumber = '1',",
+        "continueCall = true }, states = {",
+        "  Over = { event = 'transfer', 'x' } } },"),
+    "receiver_elsewhere": states(
+        START, "Go = { ['q!'] = 'agent', go '/Menu', switch { phoneNumber =",
+        "'1', continueCall = true } },", "Menu = { states = {",
+        "  Over = { event = 'transfer', 'x' } } },"),
     "levels": states(
         START,
         "Menu = { ['q!'] = 'menu', 'x', states = {",
