@@ -315,7 +315,9 @@ static void narrow(struct compiler *c, size_t first, unsigned set)
 			best_len = len;
 		}
 	}
-	memmove(&p->keys[first], &p->keys[best], best_n * sizeof(*p->keys));
+	if (best_n)
+		memmove(&p->keys[first], &p->keys[best],
+			best_n * sizeof(*p->keys));
 	p->key_count = first + best_n;
 	for (size_t i = first; i < p->key_count; i++)
 		p->keys[i].set = set;
