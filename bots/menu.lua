@@ -18,7 +18,11 @@ return bot {
       "Press 1 for orders, 2 for repairs, 0 for the desk.",
       dtmf { max = 1, timeout = 5000 },
       states = {
-        Orders = { q = { "1", "orders" }, "Orders.", switch { phoneNumber = "1001", timeout = 20, continueCall = true } },
+        Orders = {
+          q = { "1", "orders" },
+          "Orders.",
+          switch { phoneNumber = "1001", timeout = 20, continueCall = true },
+        },
         Repairs = {
           q = { "2", "repairs" },
           "Please enter the five digits of your repair.",
@@ -38,7 +42,11 @@ return bot {
             Wrong = { event = { "noMatch", "noDtmfAnswerEvent" }, "That were not five digits.", enter "/Menu/Repairs" },
           },
         },
-        Desk = { q = { "0", "desk" }, "The desk.", switch { phoneNumber = "1000", timeout = 20, continueCall = true } },
+        Desk = {
+          q = { "0", "desk" },
+          "The desk.",
+          switch { phoneNumber = "1000", timeout = 20, continueCall = true },
+        },
         Again = {
           event = { "noMatch", "noDtmfAnswerEvent" },
           function(call)

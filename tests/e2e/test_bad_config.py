@@ -246,7 +246,8 @@ def test_timers_version_help():
             "refer_response": "6s", "refer_outcome": "30s",
             "refer_final": "10s", "refer_bye": "1s", "refer_grace": "1s",
             "refer_quick": "2s", "first_response": "5s", "join": "8s",
-            "unhold": "5s", "ringing": "60s", "after_hangup": "10s",
+            "unhold": "5s", "client": "1s", "http": "5s",
+            "request": "5s", "ringing": "60s", "after_hangup": "10s",
             "session_expires": "30m", "drain": "10m"}
     assert rows == want
     p = tandem("--version")
