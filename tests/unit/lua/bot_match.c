@@ -1,6 +1,8 @@
 /* Which state a query or an event reaches. */
 #include "bot_fixture.h"
 
+#include <stdlib.h>
+
 static void with(const char *source, struct desk *d, struct caller *c)
 {
 	desk_open(d, source);
@@ -301,6 +303,29 @@ static void intents_in_a_level(void **state)
 	end(&d, &c);
 }
 
+/* What was learnt once is known in every shard. */
+static void intents_in_all_shards(void **state)
+{
+	enum { CALLS = 501 };
+	struct caller *c = calloc(CALLS, sizeof(*c));
+	struct desk d;
+
+	(void)state;
+	assert_non_null(c);
+	desk_open(&d, "return bot { intents = { ['/A'] = { 'green tea' } }, "
+		  "states = { A = { intent = '/A', 'tea' } } }");
+	for (int i = 0; i < CALLS; i++)
+		call_in(&d, &c[i], "49301");
+	for (int i = 0; i < CALLS; i += CALLS - 1) {
+		say(&c[i], "a green tea");
+		expect(&c[i], "state /A\nsay tea");
+	}
+	for (int i = 0; i < CALLS; i++)
+		hang(&c[i]);
+	desk_close(&d);
+	free(c);
+}
+
 static void digits_are_queries(void **state)
 {
 	struct desk d;
@@ -396,6 +421,7 @@ int main(void)
 		cmocka_unit_test(a_hostile_query),
 		cmocka_unit_test(intents_by_level),
 		cmocka_unit_test(intents_in_a_level),
+		cmocka_unit_test(intents_in_all_shards),
 		cmocka_unit_test(digits_are_queries),
 		cmocka_unit_test(root_answers_start),
 		cmocka_unit_test(events),
