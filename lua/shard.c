@@ -14,6 +14,7 @@
 #include "core/log.h"
 #include "callobject.h"
 #include "check.h"
+#include "classifier.h"
 #include "literals.h"
 #include "meter.h"
 #include "program.h"
@@ -339,6 +340,7 @@ void shard_close(struct shard *sh)
 	lua_close(sh->L);
 	program_free(sh->program);
 	sources_free(sh->sources);
+	classifier_free(sh->classifier);
 	free(sh);
 }
 

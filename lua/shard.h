@@ -74,6 +74,7 @@ struct shard {
 	unsigned kept_count;
 	int env;		/**< registry: the bot's globals         */
 	struct source *sources;	/**< its own, if it was a spare; or NULL */
+	struct classifier *classifier;	/**< likewise                    */
 };
 
 struct bot {

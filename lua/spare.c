@@ -54,7 +54,8 @@ static void on_run(struct work *w)
 	s->part->shards = shard_open(s->part, &s->p);
 }
 
-/* The state is the bot's now, and keeps the sources it was made from. */
+/* The state is the bot's now, and keeps the sources it was made from, and what
+ * it has learnt of them. */
 static void adopt(struct bot *bot, struct bot *part)
 {
 	struct shard *sh = part->shards, **end = &bot->shards;
@@ -63,6 +64,8 @@ static void adopt(struct bot *bot, struct bot *part)
 	sh->bot = bot;
 	sh->sources = part->sources;
 	part->sources = NULL;
+	sh->classifier = part->classifier;
+	part->classifier = NULL;
 	bot->bytes += part->bytes;
 	/* the last one: those before it are filled first */
 	while (*end)

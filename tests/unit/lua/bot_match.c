@@ -303,26 +303,40 @@ static void intents_in_a_level(void **state)
 	end(&d, &c);
 }
 
-/* What was learnt once is known in every shard. */
+/* The same is known in every shard, whether it was made when it was needed or
+ * before that. */
+static void in_all_shards(struct caller *c, int calls, int turn_at)
+{
+	struct bot_stats st;
+	struct desk d;
+
+	desk_open(&d, "return bot { intents = { ['/A'] = { 'green tea' } }, "
+		  "states = { A = { intent = '/A', 'tea' } } }");
+	for (int i = 0; i < calls; i++) {
+		call_in(&d, &c[i], "49301");
+		if (i == turn_at)
+			loop_turn(d.loop);
+	}
+	d.sc->ops->stats(d.bot, &st);
+	assert_int_equal(st.states, 2);
+	for (int i = 0; i < calls; i += calls - 1) {
+		say(&c[i], "a green tea");
+		expect(&c[i], "state /A\nsay tea");
+	}
+	for (int i = 0; i < calls; i++)
+		hang(&c[i]);
+	desk_close(&d);
+}
+
 static void intents_in_all_shards(void **state)
 {
 	enum { CALLS = 501 };
 	struct caller *c = calloc(CALLS, sizeof(*c));
-	struct desk d;
 
 	(void)state;
 	assert_non_null(c);
-	desk_open(&d, "return bot { intents = { ['/A'] = { 'green tea' } }, "
-		  "states = { A = { intent = '/A', 'tea' } } }");
-	for (int i = 0; i < CALLS; i++)
-		call_in(&d, &c[i], "49301");
-	for (int i = 0; i < CALLS; i += CALLS - 1) {
-		say(&c[i], "a green tea");
-		expect(&c[i], "state /A\nsay tea");
-	}
-	for (int i = 0; i < CALLS; i++)
-		hang(&c[i]);
-	desk_close(&d);
+	in_all_shards(c, CALLS, -1);
+	in_all_shards(c, CALLS, 450);
 	free(c);
 }
 
