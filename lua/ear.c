@@ -284,8 +284,11 @@ void ear_busy(struct session_lua *s)
  * where nobody can speak is not ended for being silent. */
 static bool watches(const struct session_lua *s)
 {
-	return (s->ear && s->ear->watch) || match_event(s->shard->program, s->context,
-					   "speechNotRecognized");
+	const struct program *prog = s->shard->program;
+
+	return (s->ear && s->ear->watch) ||
+		(prog->hears_silence &&
+		 match_event(prog, s->context, "speechNotRecognized"));
 }
 
 void ear_idle(struct session_lua *s)

@@ -140,6 +140,8 @@ static void add_trigger(struct build *b, struct state *st, const char *key,
 	st->trigger_count++;
 	if (!t->text)
 		no_memory(b);
+	if (t->kind == TRIGGER_EVENT && !strcmp(text, "speechNotRecognized"))
+		b->prog->hears_silence = true;
 	if (t->kind == TRIGGER_Q) {
 		t->pattern = pattern_compile_with(b->prog->patterns, text, err,
 						  sizeof(err));

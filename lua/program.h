@@ -73,6 +73,7 @@ struct program {
 	struct state **all;	/**< in byte order of their path         */
 	size_t count;
 	char *fallback;
+	bool hears_silence;	/**< a state has speechNotRecognized     */
 	struct state *fallback_state;	/**< says it, if it has a template */
 	unsigned randoms;
 	struct pattern_names *patterns;	/**< what $Name can be           */
