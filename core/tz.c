@@ -1,6 +1,7 @@
 #include "tz.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,8 +28,10 @@ struct tz {
 	bool has_rule;		/* after all of them */
 };
 
-/* Zones in use; asked from the main thread alone. */
+/* Zones in use; bots are loaded on a thread of their own. What is in a zone
+ * does not change, so that only the list and the counts need the lock. */
 static struct tz *zones;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* ---- TZif, RFC 8536 ---- */
 
@@ -221,7 +224,7 @@ static bool same(const char *a, const char *b)
 	return a && b ? !strcmp(a, b) : a == b;
 }
 
-struct tz *tz_get(const char *name)
+static struct tz *get(const char *name)
 {
 	char path[sizeof(FOLDER) + 64];
 	struct tz *z;
@@ -255,15 +258,30 @@ struct tz *tz_get(const char *name)
 	return z;
 }
 
+struct tz *tz_get(const char *name)
+{
+	struct tz *z;
+
+	pthread_mutex_lock(&lock);
+	z = get(name);
+	pthread_mutex_unlock(&lock);
+	return z;
+}
+
 void tz_put(struct tz *z)
 {
 	struct tz **at = &zones;
+	bool over;
 
-	if (!z || --z->refs)
+	if (!z)
 		return;
-	while (z->listed && *at != z)
+	pthread_mutex_lock(&lock);
+	over = !--z->refs;
+	while (over && z->listed && *at != z)
 		at = &(*at)->next;
-	if (z->listed)
+	if (over && z->listed)
 		*at = z->next;
-	tz_free(z);
+	pthread_mutex_unlock(&lock);
+	if (over)
+		tz_free(z);
 }

@@ -14,7 +14,8 @@ struct tz;
 
 /**
  * Zone "Europe/Berlin"; NULL: the machine's (/etc/localtime, else UTC). NULL
- * if there is no such zone. Shared and counted: tz_put() gives it back.
+ * if there is no such zone. Shared and counted: tz_put() gives it back. From
+ * any thread.
  */
 struct tz *tz_get(const char *name);
 void tz_put(struct tz *z);

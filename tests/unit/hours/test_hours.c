@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include <dirent.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -357,6 +358,36 @@ static void tz_is_not_touched(void **state)
 	hours = NULL;
 }
 
+static void *ask_often(void *arg)
+{
+	struct hours *h;
+	char err[200];
+
+	for (int i = 0; i < 2000; i++) {
+		if (hours_parse(&h, "mon-sun 00:00-24:00", i % 2 ?
+				"Europe/Berlin" : "Asia/Tokyo", err,
+				sizeof(err)) ||
+		    !hours_open(h, 1700000000000u))
+			return arg;
+		hours_free(h);
+	}
+	return NULL;
+}
+
+/* Bots are loaded beside the calls. */
+static void from_two_threads(void **state)
+{
+	pthread_t t;
+	void *failed;
+	int any;
+
+	(void)state;
+	assert_int_equal(pthread_create(&t, NULL, ask_often, &any), 0);
+	assert_null(ask_often(&any));
+	pthread_join(t, &failed);
+	assert_null(failed);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -370,6 +401,7 @@ int main(void)
 		cmocka_unit_test(summer_time),
 		cmocka_unit_test(what_is_wrong),
 		cmocka_unit_test(tz_is_not_touched),
+		cmocka_unit_test(from_two_threads),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
