@@ -158,6 +158,8 @@ static int open_reach(struct node *n, struct problems *p)
 	lua_scripting_reach(n->bots.scripting, &(struct reach){
 		.store = n->store,
 		.fetcher = n->fetcher,
+		.no_http = err ? "this Tandem was built without libcurl"
+			: NULL,
 		.services = n->services,
 		.client_ms = timers[TIMER_CLIENT],
 		.http_ms = timers[TIMER_HTTP],

@@ -30,6 +30,7 @@ struct errand {
 struct reach {
 	struct store *store;		/**< NULL: in memory, for the bots alone */
 	struct fetcher *fetcher;	/**< call:http                       */
+	const char *no_http;		/**< why a node cannot at all, or NULL */
 	struct services *services;	/**< call:request                    */
 	/* Asked instead of these two, as fetcher_ask() and services_ask() are,
 	 * where a bot is only tried out; NULL: nobody. */

@@ -274,9 +274,8 @@ int l_call_http(lua_State *L)
 	int rc;
 
 	luaL_checktype(L, 2, LUA_TTABLE);
-	if (!reach->http && !fetch_is_built())
-		return luaL_error(L, "call:http: this Tandem was built "
-				  "without libcurl");
+	if (reach->no_http)
+		return luaL_error(L, "call:http: %s", reach->no_http);
 	meter_charge(L, ASK_COST);
 	prepare(L, run);
 	rc = start_http(L, run, err, sizeof(err));

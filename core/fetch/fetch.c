@@ -15,11 +15,6 @@ struct watch {
 	curl_socket_t fd;
 };
 
-bool fetch_is_built(void)
-{
-	return true;
-}
-
 /* ---- how a request ends ---- */
 
 static void unlink_fetch(struct fetch *q)

@@ -44,9 +44,6 @@ struct fetch_stats {
 	uint64_t failed;
 };
 
-/** Whether this Tandem was built with libcurl. */
-bool fetch_is_built(void);
-
 /** Before threads are started. `hosts` (limits.http_hosts) is borrowed. 0, or
  * a negative UV_E*; UV_ENOTSUP: not built. */
 int fetcher_open(struct fetcher **fp, struct loop *loop,

@@ -4,11 +4,6 @@
 #include <stdio.h>
 #include <uv.h>
 
-bool fetch_is_built(void)
-{
-	return false;
-}
-
 int fetcher_open(struct fetcher **fp, struct loop *loop,
 		 const char *const *hosts, size_t count)
 {
