@@ -1,5 +1,6 @@
 /* Which parts of bots have been reached. */
 #include <lauxlib.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -169,6 +170,30 @@ void cover_item(lua_State *L, int list, lua_Integer i, const char *file,
 	lua_pop(L, 2);
 }
 
+/* Whether a line only closes what others have opened: Lua has instructions
+ * there that may never run, such as behind `return f { ... }`. */
+static bool only_closes(const struct shard *sh, const char *file, int line)
+{
+	const struct source *src = sh->bot->sources;
+	const char *s;
+
+	while (src && strcmp(src->path, file))
+		src = src->next;
+	if (!src)
+		return false;
+	for (s = src->text; s && line > 1; line--) {
+		s = strchr(s, '\n');
+		s = s ? s + 1 : NULL;
+	}
+	if (!s)
+		return false;
+	s += strspn(s, " \t");
+	if (!strncmp(s, "end", 3))
+		s += 3;
+	s += strspn(s, "}),; \t\r");
+	return !*s || *s == '\n';
+}
+
 void cover_function(lua_State *L, int idx, const char *path)
 {
 	struct coverage *c = cover_of(shard_of(L));
@@ -184,9 +209,8 @@ void cover_function(lua_State *L, int idx, const char *path)
 	lua_pushnil(L);
 	while (lua_next(L, -2)) {
 		lua_pop(L, 1);
-		/* The `end` runs only where nothing returns before it. */
-		if (lua_tointeger(L, -1) == ar.lastlinedefined &&
-		    ar.lastlinedefined != ar.linedefined)
+		if (only_closes(shard_of(L), ar.source + 1,
+				(int)lua_tointeger(L, -1)))
 			continue;
 		note(c, COVER_LINE, ar.source + 1, (int)lua_tointeger(L, -1),
 		     path);
