@@ -21,9 +21,7 @@ struct scan_table;
 enum trigger_kind { TRIGGER_Q, TRIGGER_INTENT, TRIGGER_EVENT };
 
 struct trigger {
-	#define STATE_DEPTH_MAX 32	/* of nested states */
-
-enum trigger_kind kind;
+	enum trigger_kind kind;
 	bool global;
 	unsigned place;		/**< in its list                         */
 	char *text;		/**< source of the pattern, or a name    */
