@@ -71,6 +71,7 @@ void check_bot(struct check *c)
 			c->tables = &tables;
 			check_switches(c);
 			check_files(c);
+			check_words(c);
 		}
 		source_tables_free(&tables);
 	}

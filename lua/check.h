@@ -53,5 +53,7 @@ void check_triggers(struct check *c);
 void check_switches(struct check *c);
 /** Files that the source plays. */
 void check_files(struct check *c);
+/** Paths and patterns that functions of the source write out. */
+void check_words(struct check *c);
 
 #endif

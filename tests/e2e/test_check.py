@@ -66,6 +66,32 @@ BOTH = {"unreachable_cycle"}
 # name: (source, line, state, what is said, status)
 MISTAKES = {
     # what only check tells
+    "enter_in_function": (states(
+        START, "Go = { ['q!'] = 'go', function(call)",
+        "  return enter '/Strat' end },"),
+        5, "/Go", "there is no state '/Strat'; did you mean '/Start'?", 1),
+    "go_relative_in_function": (states(
+        START, "Go = { ['q!'] = 'go', function(call)",
+        "  call:react(go './Start') end },"),
+        5, "/Go", "there is no state './Start'", 1),
+    "state_of_reply": (states(
+        START, "Go = { ['q!'] = 'go', function(call)",
+        "  table.insert(call.response.replies, { type = 'timeout',",
+        "    interval = '5s', state = '/Strat' })", "end },"),
+        6, "/Go", "there is no state '/Strat'", 1),
+    "operator_in_function": (states(
+        START, "Go = { ['q!'] = 'go', function(call)",
+        "  return TransferCallToOperator { phoneNumber = '1',",
+        "    errorState = '/Strat' } end },"),
+        6, "/Go", "there is no state '/Strat'", 1),
+    "listen_name": (states(
+        START, "Go = { ['q!'] = 'go', function(call)",
+        "  call:listen { q = { a = 'x', b = '$City' } } end },"),
+        5, "/Go", "listen: q: there is no pattern `$City`", 1),
+    "listen_pattern": (states(
+        START, "Go = { ['q!'] = 'go', function(call)",
+        "  call:listen { q = '(a' } end },"),
+        5, "/Go", "listen: q: `(` at byte 1", 1),
     "unreachable": (states(
         START, "Lost = { 'Nobody comes here.' },"),
         4, "/Lost", "nothing leads to this state", 0),
@@ -256,6 +282,15 @@ GOOD = {
         START, "Go = { ['q!'] = 'agent', go '/Menu', switch { phoneNumber =",
         "'1', continueCall = true } },", "Menu = { states = {",
         "  Over = { event = 'transfer', 'x' } } },"),
+    "paths_of_its_own": states(
+        START, "Go = { ['q!'] = 'go', function(call)",
+        "  go '/Nowhere' move '../Start'",
+        "  call:listen { q = { [1 .. ''] = '$regex<a>', b = 'x*' } }",
+        "  call.session.plan = { state = '/Nowhere', q = '(a' }",
+        "  call:transfer { phoneNumber = '1' } return TransferCallToOperator",
+        "    { phoneNumber = '1', thenState = '../Start', errorState = '' }",
+        "end },", head="local function go(x) return x end\n"
+        "local function move(x) return enter(x) end"),
     "levels": states(
         START,
         "Menu = { ['q!'] = 'menu', 'x', states = {",
