@@ -239,7 +239,7 @@ static int l_test(lua_State *L)
 	rows[t->count].line = lua_getstack(L, 1, &ar) &&
 		lua_getinfo(L, "l", &ar) ? ar.currentline : 0;
 	rows[t->count].name = strdup(lua_tostring(L, 1));
-	if (t->wanted == (int)t->count)
+	if (t->wanted && !strcmp(t->wanted, lua_tostring(L, 1)))
 		t->function = luaL_ref(L, LUA_REGISTRYINDEX);
 	t->count++;
 	return 0;
@@ -281,7 +281,8 @@ static int l_load(lua_State *L)
 
 /* ---- files ---- */
 
-static struct tester *tester_new(const struct test_file *f, int wanted)
+static struct tester *tester_new(const struct test_file *f,
+				 const char *wanted)
 {
 	struct tester *t = calloc(1, sizeof(*t));
 
@@ -412,7 +413,7 @@ struct test_file *test_file_open(const char *path, struct problems *p)
 	f->path = strdup(path);
 	if (!f->path || read_text(f, p))
 		goto fail;
-	t = tester_new(f, -1);
+	t = tester_new(f, NULL);
 	if (!t)
 		goto fail;
 	if (tester_load(t)) {
@@ -481,7 +482,8 @@ int test_line(const struct test_file *f, size_t i)
 void test_run(const struct test_file *f, const struct test_run *run,
 	      struct test_result *r)
 {
-	struct tester *t = tester_new(f, (int)run->index);
+	/* By its name: the order may hang on a hash, as with pairs(). */
+	struct tester *t = tester_new(f, f->rows[run->index].name);
 	char buf[4096];
 	const char *wrong;
 
@@ -490,7 +492,12 @@ void test_run(const struct test_file *f, const struct test_run *run,
 		r->message = strdup("no memory");
 		return;
 	}
-	if (!tester_load(t) && t->function != LUA_NOREF) {
+	if (tester_load(t)) {
+		/* told below */
+	} else if (t->function == LUA_NOREF) {
+		keep(&t->message, "the file no longer has this test: its "
+		     "names must not change from run to run");
+	} else {
 		t->play = run->play;
 		t->hostile = run->hostile;
 		lua_rawgeti(t->sandbox.L, LUA_REGISTRYINDEX, t->function);

@@ -28,7 +28,7 @@ struct tester {
 	struct test_row *rows;
 	size_t count;
 	char *bot;
-	int wanted;			/**< index of the test to keep, or -1 */
+	const char *wanted;		/**< name of the test to keep, or NULL */
 	int function;			/**< registry: it                     */
 
 	struct play *play;		/**< NULL: no test runs              */

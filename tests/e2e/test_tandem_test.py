@@ -204,6 +204,19 @@ def test_tests_know_nothing_of_each_other(tmp_path):
     assert [ok for ok, _, _ in tap(p.stdout)] == [True] * 3, p.stdout
 
 
+def test_each_name_has_its_own_body(tmp_path):
+    p = run(tmp_path, """
+for name in pairs { a = 1, b = 1, c = 1, d = 1, e = 1, f = 1, g = 1 } do
+  test(name, function() customer.calls() expect.says(name) end)
+end
+""")
+    points = tap(p.stdout)
+    assert len(points) == 7
+    for _, name, yaml in points:
+        assert yaml["message"].startswith(
+            r'expected \"%s\"' % name.split()[-1]), p.stdout
+
+
 def test_filter_folders_and_names(tmp_path):
     sub = tmp_path / "sub" / "deeper"
     sub.mkdir(parents=True)
