@@ -215,7 +215,7 @@ int l_call_sleep(lua_State *L)
 	run_checkpoint(L, run, true);
 	run->ready = false;
 	timer_init(&run->timer, run->s->shard->bot->sc->loop, on_timer, run);
-	timer_start(&run->timer, ms);
+	timer_start(&run->timer, ms ? ms : 1);
 	return verb_wait(L, run, WAIT_SLEEP, sleep_done);
 }
 

@@ -217,6 +217,16 @@ end
             r'expected \"%s\"' % name.split()[-1]), p.stdout
 
 
+def test_a_sleep_of_nothing_takes_time(tmp_path):
+    bot = BOT.replace("local x; return x.y",
+                      "while true do call:sleep(0) end").replace(
+        "boom\", function()", "boom\", function(call)")
+    p = run(tmp_path, 'test("a", function() ' + CALL +
+            'customer.says "boom" wait "1s" customer.hangs_up() '
+            'expect.ended { by = "customer" } end)', bot=bot)
+    assert p.returncode == 0, p.stdout
+
+
 def test_filter_folders_and_names(tmp_path):
     sub = tmp_path / "sub" / "deeper"
     sub.mkdir(parents=True)
