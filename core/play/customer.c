@@ -247,6 +247,12 @@ void play_hangs_up(struct play *p, uint64_t after_ms)
 	loop_turn(p->loop);
 }
 
+void customer_gives_up(struct play *p)
+{
+	if (play_customer(p))
+		peer_later(p->customer, 0, leave, 0);
+}
+
 int play_event(struct play *p, const char *name, json_t *data)
 {
 	struct call *c = engine_call(p->engine, p->call);

@@ -15,12 +15,27 @@ static char *format(const char *fmt, va_list ap)
 	return strdup(buf);
 }
 
+/* A bot that talks without end would do so at one moment of the clock, which
+ * then never gets on: nobody would hear of it. */
+static void too_many(struct play *p)
+{
+	if (p->flooded)
+		return;
+	p->flooded = true;
+	play_broken(p, "more than %d things happened, and no end of it",
+		    NOTES_MAX);
+	customer_gives_up(p);
+}
+
 static struct note *add(struct play *p, enum note_kind kind, char *text)
 {
 	struct note *list;
 
-	if (!text || p->note_count == NOTES_MAX)
+	if (!text || p->note_count == NOTES_MAX) {
+		if (text)
+			too_many(p);
 		goto full;
+	}
 	if (!(p->note_count & (p->note_count - 1))) {
 		list = realloc(p->notes, (p->note_count ? 2 * p->note_count
 					  : 1) * sizeof(*list));

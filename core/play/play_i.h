@@ -112,6 +112,7 @@ struct play {
 	struct play_ask *asks;
 	size_t ask_count;
 	char *broken;			/**< first rule that was broken      */
+	bool flooded;			/**< more than NOTES_MAX             */
 };
 
 /* notes.c */
@@ -129,6 +130,8 @@ extern const struct bot_ops play_bot_ops;
 void play_watch(struct sim_leg *l, enum sim_verb verb, void *arg);
 struct peer *peer_new(struct play *p, struct sim_leg *l);
 void peer_later(struct peer *who, uint64_t ms, deed_h *h, int n);
+/** The customer leaves when the loop comes to it. */
+void customer_gives_up(struct play *p);
 void peer_forget(struct peer *who);	/**< what it was about to do */
 void play_deeds_drop(struct play *p);
 

@@ -227,6 +227,16 @@ def test_a_sleep_of_nothing_takes_time(tmp_path):
     assert p.returncode == 0, p.stdout
 
 
+def test_a_bot_that_talks_without_end(tmp_path):
+    bot = BOT.replace("local x; return x.y",
+                      "while true do call:say 'x' end").replace(
+        "boom\", function()", "boom\", function(call)")
+    p = run(tmp_path, 'test("a", function() ' + CALL +
+            'customer.says "boom" wait "5m" expect.anything() end)', bot=bot)
+    ok, _, yaml = tap(p.stdout)[0]
+    assert not ok and "no end of it" in yaml["message"], p.stdout
+
+
 def test_filter_folders_and_names(tmp_path):
     sub = tmp_path / "sub" / "deeper"
     sub.mkdir(parents=True)
