@@ -88,6 +88,26 @@ MISTAKES = {
         START, "Go = { ['q!'] = 'go', function(call)",
         "  call:listen { q = { a = 'x', b = '$City' } } end },"),
         5, "/Go", "listen: q: there is no pattern `$City`", 1),
+    "listen_field": (states(
+        START, "Go = { ['q!'] = 'go', function(call)",
+        "  call:listen { timeot = '5s' } end },"),
+        5, "/Go", "listen: unknown field 'timeot'; did you mean 'timeout'?",
+        1),
+    "dtmf_field": (states(
+        START, "Go = { ['q!'] = 'go', function(call)",
+        "  return dtmf { mx = 3 } end },"),
+        5, "/Go", "dtmf: unknown field 'mx'; did you mean 'max'?", 1),
+    "operator_field": (states(
+        START, "Go = { ['q!'] = 'go', function(call)",
+        "  return TransferCallToOperator { phonenumber = '1' } end },"),
+        5, "/Go", "unknown field 'phonenumber'; did you mean 'phoneNum", 1),
+    "verb": (states(
+        START, "Go = { ['q!'] = 'go', function(call) call:sya 'x' end },"),
+        4, "/Go", "'call' has no 'sya'; did you mean 'say'?", 0),
+    "dialer": (states(
+        START, "Go = { ['q!'] = 'go', function(call)",
+        "  log(call.dialer.getTransferStatsu()) end },"),
+        5, "/Go", "'call.dialer' has no 'getTransferStatsu'; did you", 0),
     "listen_pattern": (states(
         START, "Go = { ['q!'] = 'go', function(call)",
         "  call:listen { q = '(a' } end },"),
