@@ -72,6 +72,7 @@ void check_bot(struct check *c)
 			check_switches(c);
 			check_files(c);
 			check_words(c);
+			check_globals(c);
 		}
 		source_tables_free(&tables);
 	}

@@ -55,5 +55,7 @@ void check_switches(struct check *c);
 void check_files(struct check *c);
 /** Paths and patterns that functions of the source write out. */
 void check_words(struct check *c);
+/** Names that the source reads and does not declare. */
+void check_globals(struct check *c);
 
 #endif

@@ -101,6 +101,14 @@ MISTAKES = {
         START, "Go = { ['q!'] = 'go', function(call)",
         "  return TransferCallToOperator { phonenumber = '1' } end },"),
         5, "/Go", "unknown field 'phonenumber'; did you mean 'phoneNum", 1),
+    "undefined": (states(
+        START, "Go = { ['q!'] = 'go', function(call)",
+        "  if call.temp.x then lgo 'x' end end },"),
+        5, "/Go", "'lgo' is not defined", 0),
+    "undefined_read": (states(
+        START, "Go = { ['q!'] = 'go', function(call)",
+        "  return strng.upper(call.request.query) end },"),
+        5, "/Go", "'strng' is not defined; did you mean 'string'?", 0),
     "verb": (states(
         START, "Go = { ['q!'] = 'go', function(call) call:sya 'x' end },"),
         4, "/Go", "'call' has no 'sya'; did you mean 'say'?", 0),
@@ -302,6 +310,14 @@ GOOD = {
         START, "Go = { ['q!'] = 'agent', go '/Menu', switch { phoneNumber =",
         "'1', continueCall = true } },", "Menu = { states = {",
         "  Over = { event = 'transfer', 'x' } } },"),
+    "names": states(
+        START, "Go = { ['q!'] = 'go', function(call, ...)",
+        "  local a1 <const>, b1 = 1, ... for i, v in ipairs { x = 1, y = b1 }"
+        " do", "    if i > a1 then goto next end log(v)",
+        "    ::next:: end", "  for n = 1, 2 do near.by(n) far(n) end",
+        "  local c1 <close> = nil return far(function(z) return z end)",
+        "end },", head="local near = {} function near.by(x) log(x) end\n"
+        "local function far(y) return y or utf8.char(65) end"),
     "paths_of_its_own": states(
         START, "Go = { ['q!'] = 'go', function(call)",
         "  go '/Nowhere' move '../Start'",
