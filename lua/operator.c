@@ -8,6 +8,7 @@
 #include "operator.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <uv.h>
 
@@ -56,6 +57,23 @@ static int check_fields(json_t *fields, struct action_error *err)
 	return 0;
 }
 
+static int no_state(const struct program *prog, const char *path,
+		    struct action_error *err)
+{
+	const char **paths = calloc(prog->count + 1, sizeof(*paths)), *near;
+	char end[112];
+
+	for (size_t i = 0; paths && i < prog->count; i++)
+		paths[i] = prog->all[i]->path;
+	near = paths ? nearest_word(path, paths) : NULL;
+	if (near && strlen(near) > 80)
+		near = NULL;	/* no room for it */
+	snprintf(end, sizeof(end), "%s%.80s%s", near ? "; did you mean '" : "",
+		 near ? near : "", near ? "'?" : "");
+	free(paths);
+	return fail(err, "there is no state ", path, end);
+}
+
 /* The state that field `name` leads to; unset: `other`. */
 static int find(json_t *fields, const char *name, const struct program *prog,
 		const struct state *from, struct state *other,
@@ -69,8 +87,7 @@ static int find(json_t *fields, const char *name, const struct program *prog,
 	if (!json_is_string(v))
 		return fail(err, "", name, " is a state's path");
 	*st = program_find(prog, from, json_string_value(v));
-	return *st ? 0 : fail(err, "there is no state ", json_string_value(v),
-			      "");
+	return *st ? 0 : no_state(prog, json_string_value(v), err);
 }
 
 int operator_parse(struct action **ap, json_t *fields,

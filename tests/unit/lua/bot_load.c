@@ -266,6 +266,10 @@ static const struct { const char *source, *said; } table[] = {
 	{ "return bot { TransferCallToOperator { phoneNumber = 1, errorState "
 	  "= '/X' } }",
 	  "bot.lua:1: /: TransferCallToOperator: there is no state '/X'\n" },
+	{ "return bot { TransferCallToOperator { phoneNumber = '1', "
+	  "thenState = '/Strat' }, states = { Start = { 'x' } } }",
+	  "bot.lua:1: /: TransferCallToOperator: there is no state '/Strat'; "
+	  "did you mean '/Start'?\n" },
 	{ "return bot { TransferCallToOperator { phoneNumber = 1, timeout = "
 	  "-1 } }", "bot.lua:1: /: switch: timeout -1 is not a number of "
 	  "seconds above 0\n" },
