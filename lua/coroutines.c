@@ -27,15 +27,32 @@ static lua_State *checked(lua_State *L)
 	return co;
 }
 
-static const char *status(lua_State *L, lua_State *co)
+/* Registry: coroutines in which a turn was over, as weak keys. */
+static const char turned_key;
+
+static bool only_turned(lua_State *L, int idx)
 {
+	bool yes;
+
+	lua_rawgetp(L, LUA_REGISTRYINDEX, &turned_key);
+	lua_pushvalue(L, idx);
+	lua_rawget(L, -2);
+	yes = lua_toboolean(L, -1);
+	lua_pop(L, 2);
+	return yes;
+}
+
+/* Of the coroutine at `idx`. */
+static const char *status(lua_State *L, int idx)
+{
+	lua_State *co = lua_tothread(L, idx);
 	lua_Debug ar;
 
 	if (L == co)
 		return "running";
 	switch (lua_status(co)) {
 	case LUA_YIELD:
-		return "suspended";
+		return only_turned(L, idx) ? "normal" : "suspended";
 	case LUA_OK:
 		if (lua_getstack(co, 0, &ar))
 			return "normal";
@@ -45,10 +62,27 @@ static const char *status(lua_State *L, lua_State *co)
 	}
 }
 
-/* Runs `co` with the `n` values on top of `L`; their number, or -1 and the
- * error. Raises if the budget is spent. */
-static int resume(lua_State *L, lua_State *co, int n)
+/* Keeps in mind, or forgets, that the coroutine at `idx` has only left its
+ * turn to others: nobody else may resume it. */
+static void mark(lua_State *L, int idx, bool turned)
 {
+	lua_rawgetp(L, LUA_REGISTRYINDEX, &turned_key);
+	lua_pushvalue(L, idx);
+	lua_pushboolean(L, turned);
+	if (!turned) {
+		lua_pop(L, 1);
+		lua_pushnil(L);
+	}
+	lua_rawset(L, -3);
+	lua_pop(L, 1);
+}
+
+/* Runs the coroutine at `idx` with the `n` values on top of `L`; their number,
+ * or -1 and the error. Raises if the budget is spent. Where a turn is over in
+ * it, whoever resumed it leaves as well, and goes on with `k`. */
+static int resume(lua_State *L, int idx, int n, lua_KFunction k)
+{
+	lua_State *co = lua_tothread(L, idx);
 	struct shard *sh = shard_of(L);
 	int rc, nres = 0;
 
@@ -61,6 +95,17 @@ static int resume(lua_State *L, lua_State *co, int n)
 	sh->running = co;
 	meter_thread(co);
 	rc = lua_resume(co, L, n, &nres);
+	while (rc == LUA_YIELD && sh->run && sh->run->turned) {
+		sh->running = L;
+		if (lua_isyieldable(L)) {
+			mark(L, idx, true);
+			return lua_yieldk(L, 0, 0, k);
+		}
+		sh->run->turned = false;
+		meter_keep_turn(sh->meter);
+		sh->running = co;
+		rc = lua_resume(co, L, 0, &nres);
+	}
 	sh->running = L;
 	meter_thread(L);
 	if (rc == LUA_OK || rc == LUA_YIELD) {
@@ -89,19 +134,9 @@ static int l_create(lua_State *L)
 	return 1;
 }
 
-static int l_resume(lua_State *L)
+/* The end of coroutine.resume, with what resume() says. */
+static int results(lua_State *L, int n)
 {
-	lua_State *co = checked(L);
-	int n;
-
-	if (status(L, co)[0] != 's') {
-		lua_pushboolean(L, 0);
-		lua_pushfstring(L, "cannot resume %s coroutine",
-				status(L, co)[0] == 'd' ? "dead"
-				: "non-suspended");
-		return 2;
-	}
-	n = resume(L, co, lua_gettop(L) - 1);
 	lua_pushboolean(L, n >= 0);
 	if (n < 0) {
 		lua_insert(L, -2);
@@ -111,25 +146,60 @@ static int l_resume(lua_State *L)
 	return n + 1;
 }
 
+static int resume_goes_on(lua_State *L, int rc, lua_KContext ctx)
+{
+	(void)rc;
+	(void)ctx;
+	mark(L, 1, false);
+	return results(L, resume(L, 1, 0, resume_goes_on));
+}
+
+static int l_resume(lua_State *L)
+{
+	checked(L);
+	if (status(L, 1)[0] != 's') {
+		lua_pushboolean(L, 0);
+		lua_pushfstring(L, "cannot resume %s coroutine",
+				status(L, 1)[0] == 'd' ? "dead"
+				: "non-suspended");
+		return 2;
+	}
+	return results(L, resume(L, 1, lua_gettop(L) - 1, resume_goes_on));
+}
+
+/* The end of a call of what coroutine.wrap made. */
+static int wrapped_results(lua_State *L, int n)
+{
+	if (n >= 0)
+		return n;
+	if (lua_type(L, -1) == LUA_TSTRING) {
+		luaL_where(L, 1);
+		lua_insert(L, -2);
+		lua_concat(L, 2);
+	}
+	return lua_error(L);
+}
+
+static int wrapped_goes_on(lua_State *L, int rc, lua_KContext ctx)
+{
+	const int co = lua_upvalueindex(1);
+
+	(void)rc;
+	(void)ctx;
+	mark(L, co, false);
+	return wrapped_results(L, resume(L, co, 0, wrapped_goes_on));
+}
+
 static int l_wrapped(lua_State *L)
 {
-	lua_State *co = lua_tothread(L, lua_upvalueindex(1));
-	int n;
+	const int co = lua_upvalueindex(1);
 
 	if (status(L, co)[0] != 's')
 		return luaL_error(L, "cannot resume %s coroutine",
 				  status(L, co)[0] == 'd' ? "dead"
 				  : "non-suspended");
-	n = resume(L, co, lua_gettop(L));
-	if (n < 0) {
-		if (lua_type(L, -1) == LUA_TSTRING) {
-			luaL_where(L, 1);
-			lua_insert(L, -2);
-			lua_concat(L, 2);
-		}
-		return lua_error(L);
-	}
-	return n;
+	return wrapped_results(L, resume(L, co, lua_gettop(L),
+					 wrapped_goes_on));
 }
 
 static int l_wrap(lua_State *L)
@@ -153,7 +223,8 @@ static int l_yield(lua_State *L)
 
 static int l_status(lua_State *L)
 {
-	lua_pushstring(L, status(L, checked(L)));
+	checked(L);
+	lua_pushstring(L, status(L, 1));
 	return 1;
 }
 
@@ -181,7 +252,7 @@ static int l_close(lua_State *L)
 {
 	lua_State *co = checked(L);
 	struct shard *sh = shard_of(L);
-	const char *st = status(L, co);
+	const char *st = status(L, 1);
 	int rc;
 
 	meter_charge(L, 20);
@@ -279,6 +350,12 @@ void coroutines_open(lua_State *L)
 		{ NULL, NULL },
 	};
 
+	lua_newtable(L);
+	lua_createtable(L, 0, 1);
+	lua_pushliteral(L, "k");
+	lua_setfield(L, -2, "__mode");
+	lua_setmetatable(L, -2);
+	lua_rawsetp(L, LUA_REGISTRYINDEX, &turned_key);
 	luaL_setfuncs(L, words, 0);
 	luaL_newlib(L, own);
 	sandbox_seal(L);

@@ -21,6 +21,7 @@
 
 #include "coverage_i.h"
 #include "meter.h"
+#include "session.h"
 #include "shard.h"
 
 #define STEP 1000		/* instructions from look to look, at most */
@@ -218,6 +219,24 @@ static void look(struct meter *m)
 	m->ticks = 0;
 }
 
+/* What the stretch has used so far, in ordinary instructions. */
+static uint64_t used(const struct meter *m)
+{
+	const uint64_t n = m->left < m->limit ? (uint64_t)(m->limit - m->left)
+		: 0;
+	const uint64_t worth = m->ns < NOTED_NS ? 0 : m->ns / NS_PER_ORDINARY;
+
+	return n > worth ? n : worth;
+}
+
+/* The handler goes on in a later turn, right here. From the hook nothing can
+ * be yielded, and nothing may follow. */
+static void leave_turn(lua_State *L, struct shard *sh)
+{
+	sh->run->turned = true;
+	lua_yield(L, 0);
+}
+
 static void hook(lua_State *L, lua_Debug *ar)
 {
 	struct shard *sh = shard_of(L);
@@ -239,6 +258,10 @@ static void hook(lua_State *L, lua_Debug *ar)
 		spend(L, m);
 	if (n != sh->step)
 		lua_sethook(L, hook, mask(L), sh->step);
+	/* A thread that is being closed has nobody who would go on with it. */
+	if (sh->run && used(m) >= m->turn + METER_TURN && !sh->closing &&
+	    lua_isyieldable(L))
+		leave_turn(L, sh);
 }
 
 void meter_start(struct meter *m, uint64_t instructions, uint64_t memory)
@@ -256,20 +279,32 @@ void meter_resume(struct meter *m, lua_State *L)
 	m->taken = 0;
 	m->ticks = 0;
 	m->ns = 0;
+	m->noted = m->turn = 0;
 	m->cpu = thread_ns();
 	if (!sh->step)
 		look_as_needed(sh);
 	lua_sethook(L, hook, mask(L), sh->step);
 }
 
+void meter_keep_turn(struct meter *m)
+{
+	m->turn = used(m);
+}
+
+void meter_go_on(struct meter *m, lua_State *L)
+{
+	meter_keep_turn(m);
+	m->cpu = thread_ns();
+	lua_sethook(L, hook, mask(L), shard_of(L)->step);
+}
+
 uint64_t meter_pause(struct meter *m)
 {
-	uint64_t used, worth;
+	const uint64_t before = m->noted;
 
 	look(m);
-	used = m->left < m->limit ? (uint64_t)(m->limit - m->left) : 0;
-	worth = m->ns < NOTED_NS ? 0 : m->ns / NS_PER_ORDINARY;
-	return used > worth ? used : worth;
+	m->noted = used(m);
+	return m->noted > before ? m->noted - before : 0;
 }
 
 void meter_thread(lua_State *L)

@@ -19,6 +19,8 @@ struct meter {
 	uint64_t ns;		/**< of them, from wait to wait          */
 	int64_t taken;		/**< instructions since the last look    */
 	int ticks;		/**< charges since the last look         */
+	uint64_t noted;		/**< of what is used, told by a pause    */
+	uint64_t turn;		/**< used when this turn began           */
 	bool spent;		/**< stays set: nothing may go on        */
 	bool no_memory;		/**< it was the memory                   */
 	const char *refused;	/**< what the allocator said no to       */
@@ -35,8 +37,19 @@ void meter_start(struct meter *m, uint64_t instructions, uint64_t memory);
 /** A new stretch from wait to wait on thread `L`. */
 void meter_resume(struct meter *m, lua_State *L);
 
-/** The stretch is over: what it has used up, in ordinary instructions. */
+/** The same stretch goes on, after a turn that was left to others. */
+void meter_go_on(struct meter *m, lua_State *L);
+
+/** Others cannot have a turn now: this one begins anew. */
+void meter_keep_turn(struct meter *m);
+
+/** The stretch is over, or others have their turn: what it has used up since
+ * it was resumed or went on, in ordinary instructions. */
 uint64_t meter_pause(struct meter *m);
+
+/** What a stretch may use before others have a turn, in ordinary instructions:
+ * two milliseconds. */
+#define METER_TURN 500000
 
 /** Before thread `L` runs inside of another: counts as finely as now needed. */
 void meter_thread(lua_State *L);

@@ -404,14 +404,23 @@ static void drive(struct run *run, int nargs)
 	struct shard *sh = run->s->shard;
 	int rc, n = 0;
 
-	run->wait = WAIT_NONE;
 	enter_shard(run);
-	meter_resume(&run->meter, run->thread.co);
+	if (run->wait == WAIT_TURN)
+		meter_go_on(&run->meter, run->thread.co);
+	else
+		meter_resume(&run->meter, run->thread.co);
+	run->wait = WAIT_NONE;
+	run->turned = false;
 	rc = lua_resume(run->thread.co, sh->L, nargs, &n);
 	if (rc != LUA_OK && rc != LUA_YIELD && !run->failed)
 		keep_error(run->thread.co, run, rc);
 	leave_shard(sh);
 	session_used(run->s, meter_pause(&run->meter));
+	if (rc == LUA_YIELD && run->turned) {
+		run->wait = WAIT_TURN;
+		run->ready = true;
+		return;
+	}
 	if (rc == LUA_YIELD) {
 		lua_pop(run->thread.co, n);
 		return;

@@ -51,6 +51,7 @@ struct input {
 enum wait {
 	WAIT_NONE, WAIT_SAY, WAIT_SLEEP, WAIT_TRANSFER, WAIT_LISTEN,
 	WAIT_OUTSIDE,			/**< call:http, call:request     */
+	WAIT_TURN,			/**< others have theirs          */
 };
 
 /** A handler that runs or waits. */
@@ -63,6 +64,7 @@ struct run {
 	struct input *in;
 	enum wait wait;
 	bool ready;			/**< what it waits for is there  */
+	bool turned;			/**< its turn was over, see meter.h */
 	bool interrupted;		/**< the say it waited for       */
 	bool abandon;			/**< said to a customer who left */
 	uint64_t ticket;

@@ -22,6 +22,7 @@ static void harmful(const char *body, const char *part)
 	call_in(&d, &c, "1");
 	for (int i = 0; i < 3; i++) {
 		say(&c, "bad");
+		loop_advance(d.loop, TURNS_MS);
 		assert_int_equal(c.errors, i + 1);
 		if (!strstr(c.heard, "bot.lua"))
 			print_error("%s: %s\n", body, c.heard);
@@ -161,7 +162,7 @@ static void budget_from_wait_to_wait(void **state)
 
 	(void)state;
 	check_script("for k = 1, 5 do for i = 1, 400000 do end "
-		     "call:sleep(0) end return 'ok'", "");
+		     "call:sleep(0) end return 'ok'", "say ok");
 	desk_open(&d, "return bot { function(call) for k = 1, 5 do "
 		  "for i = 1, 400000 do end call:say 'x' end return 'ok' "
 		  "end }");

@@ -18,6 +18,9 @@
 #include "core/bot.h"
 #include "core/loop.h"
 
+/** In so long the largest of budgets is used up, a turn at a time. */
+#define TURNS_MS 2000
+
 struct desk {
 	struct loop *loop;
 	struct scripting *sc;
