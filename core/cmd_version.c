@@ -11,12 +11,12 @@ int cmd_version(void)
 	printf("libuv %s, Lua %s, sofia-sip %s, msgpack-c %s, jansson %s\n",
 	       uv_version_string(), VERSION_LUA, VERSION_SOFIA,
 	       VERSION_MSGPACK, JANSSON_VERSION);
-	puts("in:  signalling (UDP), Lua bots, control protocol");
+	puts("in:  signalling (UDP, TCP), Lua bots, control protocol");
 	puts(*VERSION_LIBEDIT ? "     line editing (libedit " VERSION_LIBEDIT ")"
 	     : "out: line editing (libedit)");
 	puts(TANDEM_WITH_HTTP ? "     call:http (libcurl)"
 	     : "     without call:http: built without libcurl");
-	puts("out: TCP and TLS, voice, recording, speech, http");
+	puts("out: TLS, voice, recording, speech, http.listen");
 	return 0;
 }
 
