@@ -137,6 +137,19 @@ static int open_store(struct node *n, struct problems *p)
 	return err;
 }
 
+static int ask_http(void *fetcher, const struct fetch_request *r, errand_h *h,
+		    void *arg, struct errand **ep, char *err, size_t size)
+{
+	return fetcher_ask(fetcher, r, h, arg, ep, err, size);
+}
+
+static int ask_service(void *services, const char *name, const char *method,
+		       json_t *params, uint64_t ms, errand_h *h, void *arg,
+		       struct errand **ep)
+{
+	return services_ask(services, name, method, params, ms, h, arg, ep);
+}
+
 /* What bots reach outside their calls. */
 static int open_reach(struct node *n, struct problems *p)
 {
@@ -157,10 +170,12 @@ static int open_reach(struct node *n, struct problems *p)
 
 	lua_scripting_reach(n->bots.scripting, &(struct reach){
 		.store = n->store,
-		.fetcher = n->fetcher,
+		.http = ask_http,
+		.http_arg = n->fetcher,
 		.no_http = err ? "this Tandem was built without libcurl"
 			: NULL,
-		.services = n->services,
+		.request = ask_service,
+		.request_arg = n->services,
 		.client_ms = timers[TIMER_CLIENT],
 		.http_ms = timers[TIMER_HTTP],
 		.request_ms = timers[TIMER_REQUEST],

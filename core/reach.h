@@ -12,11 +12,10 @@
 #define TANDEM_REACH_H
 
 #include <jansson.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct fetch_request;
-struct fetcher;
-struct services;
 struct store;
 
 /** `result` is borrowed, or NULL with one word why in `reason`. */
@@ -27,19 +26,21 @@ struct errand {
 	void (*cancel)(struct errand *e);
 };
 
+/** Asks an HTTP server, as fetcher_ask(); first what is `http_arg`. */
+typedef int (http_ask)(void *http, const struct fetch_request *r, errand_h *h,
+		       void *arg, struct errand **ep, char *err, size_t size);
+/** Asks a service, as services_ask(); first what is `request_arg`. */
+typedef int (service_ask)(void *services, const char *name, const char *method,
+			  json_t *params, uint64_t ms, errand_h *h, void *arg,
+			  struct errand **ep);
+
 struct reach {
 	struct store *store;		/**< NULL: in memory, for the bots alone */
-	struct fetcher *fetcher;	/**< call:http                       */
+	http_ask *http;			/**< call:http                       */
+	void *http_arg;
 	const char *no_http;		/**< why a node cannot at all, or NULL */
-	struct services *services;	/**< call:request                    */
-	/* Asked instead of these two, as fetcher_ask() and services_ask() are,
-	 * where a bot is only tried out; NULL: nobody. */
-	int (*http)(void *outside, const struct fetch_request *r, errand_h *h,
-		    void *arg, struct errand **ep);
-	int (*request)(void *outside, const char *service, const char *method,
-		       json_t *params, uint64_t ms, errand_h *h, void *arg,
-		       struct errand **ep);
-	void *outside;
+	service_ask *request;		/**< call:request                    */
+	void *request_arg;
 	uint64_t client_ms;		/**< timer `client`                  */
 	uint64_t http_ms;		/**< timer `http`                    */
 	uint64_t request_ms;		/**< timer `request`                 */

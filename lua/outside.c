@@ -14,7 +14,6 @@
 #include "core/fetch/fetch.h"
 #include "core/log.h"
 #include "core/problem.h"
-#include "core/service.h"
 #include "callobject.h"
 #include "meter.h"
 #include "plain.h"
@@ -241,16 +240,13 @@ static int start_http(lua_State *L, struct run *run, char *err, size_t size)
 	rc = read_http(&q, sc, text, sizeof(text));
 	/* Where bots are tried out they hear what they would of a network
 	 * that is down. */
-	if (!rc && !sc->reach.http && !sc->reach.fetcher) {
+	if (!rc && !sc->reach.http) {
 		snprintf(text, sizeof(text), "there is no network here");
 		rc = UV_ENETUNREACH;
 	}
-	if (!rc && sc->reach.http)
-		rc = sc->reach.http(sc->reach.outside, &q.r, on_answer, run,
-				    &run->errand);
-	else if (!rc)
-		rc = fetcher_ask(sc->reach.fetcher, &q.r, on_answer, run,
-				 &run->errand, text, sizeof(text));
+	if (!rc)
+		rc = sc->reach.http(sc->reach.http_arg, &q.r, on_answer, run,
+				    &run->errand, text, sizeof(text));
 	if (rc == UV_ENOMEM)
 		snprintf(text, sizeof(text), "out of memory");
 	if (rc)
@@ -313,13 +309,8 @@ static int start_request(lua_State *L, struct run *run, const char *service,
 			return UV_EINVAL;
 		}
 	}
-	if (reach->request)
-		rc = reach->request(reach->outside, service, method, params,
-				    reach->request_ms, on_answer, run,
-				    &run->errand);
-	else
-		rc = services_ask(reach->services, service, method, params,
-			  reach->request_ms, on_answer, run, &run->errand);
+	rc = reach->request(reach->request_arg, service, method, params,
+			    reach->request_ms, on_answer, run, &run->errand);
 	json_decref(params);
 	return rc;
 }
@@ -343,7 +334,7 @@ int l_call_request(lua_State *L)
 	meter_charge(L, ASK_COST);
 	prepare(L, run);
 	reach = &run->s->shard->bot->sc->reach;
-	if (!reach->request && !reach->services)
+	if (!reach->request)
 		return verb_refused(L, "not_found");
 	rc = start_request(L, run, service, method, err, sizeof(err));
 	switch (rc) {

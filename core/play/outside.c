@@ -151,11 +151,13 @@ static json_t *body_of(const struct fetch_request *r)
 }
 
 static int http(void *arg, const struct fetch_request *r, errand_h *h,
-		void *harg, struct errand **ep)
+		void *harg, struct errand **ep, char *err, size_t size)
 {
 	struct play *p = arg;
 	json_t *body = body_of(r);
 
+	(void)err;
+	(void)size;
 	keep(p, true, r->url, r->method, body);
 	json_decref(body);
 	return wait_for(p, find(p, true, r->url, r->method), r->ms, h, harg,
@@ -179,7 +181,7 @@ void outside_open(struct play *p, struct reach *r)
 {
 	r->http = http;
 	r->request = request;
-	r->outside = p;
+	r->http_arg = r->request_arg = p;
 }
 
 void outside_close(struct play *p)

@@ -26,6 +26,13 @@ static int on_send(void *arg, uint32_t id, const char *method, json_t *params)
 	return send_result;
 }
 
+static int ask(void *all, const char *name, const char *method,
+	       json_t *params, uint64_t ms, errand_h *h, void *arg,
+	       struct errand **ep)
+{
+	return services_ask(all, name, method, params, ms, h, arg, ep);
+}
+
 static void serve(struct desk *d, const char *source)
 {
 	static const char *const methods[] = { "find" };
@@ -35,7 +42,8 @@ static void serve(struct desk *d, const char *source)
 	assert_int_equal(service_offer(services, "crm", methods, 1,
 		&(struct service_port){ on_send, &crm }, &crm), 0);
 	lua_scripting_reach(d->sc, &(struct reach){
-		.services = services, .request_ms = 5000, .client_ms = 1000 });
+		.request = ask, .request_arg = services,
+		.request_ms = 5000, .client_ms = 1000 });
 	send_result = 0;
 }
 
