@@ -397,13 +397,29 @@ static lua_Integer items(lua_State *L, int idx, struct list_place *at,
 	return i - 1;
 }
 
+/* Whether the value on top ends the lists it stands in. */
+static bool ends_lists(lua_State *L)
+{
+	const struct reaction *r = reaction_at(L, -1);
+
+	return r && r->kind == R_ENTER;
+}
+
+/* Items that stand behind an enter: it goes there and does not come back. */
+static void tell_dead(const struct list_place *at, int line)
+{
+	if (at->p)
+		problem_warn(at->p, at->file, line, "%s: nothing is run after "
+			     "enter", at->state->path);
+}
+
 void list_freeze(lua_State *L, int idx, struct list_place *at, bool keys)
 {
 	const struct scan_table *scan = at->scan;
 	const char *silent = at->silent;
 	const bool choice = at->choice;
 	const int line = at->line;
-	lua_Integer n;
+	lua_Integer n, entered = 0;
 
 	luaL_checkstack(L, 12, "lists nested too deep");
 	meter_charge(L, 10 + lua_rawlen(L, idx));
@@ -423,7 +439,11 @@ void list_freeze(lua_State *L, int idx, struct list_place *at, bool keys)
 
 		at->scan = e ? e->table : NULL;
 		at->line = e && e->line ? e->line : line;
+		if (entered && i == entered + 1)
+			tell_dead(at, at->line);
 		lua_rawgeti(L, idx, i);
+		if (!choice && !entered && ends_lists(L))
+			entered = i;
 		if (at->p)
 			cover_item(L, -2, i, at->file, at->line,
 				   at->state->path);

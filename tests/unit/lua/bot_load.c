@@ -116,6 +116,13 @@ static const struct { const char *source, *said; } table[] = {
 	{ "return bot { patterns = {\n\n A = '$B', C = '$A',\n B = '$A' }, "
 	  "q = '$C' }", "CYCLE" },
 
+	{ "return bot { q = 'x',\n enter '/A',\n 'late',\n 'later', "
+	  "states = { A = {} } }",
+	  "bot.lua:3: warning: /: nothing is run after enter\nloaded\n" },
+	{ "return bot { random { enter '/A', enter '/B' }, 'x', when(type) {"
+	  " enter '/A' }, 'y', enter '/B', states = { A = {}, B = {} } }",
+	  "loaded\n" },
+
 	/* states */
 	{ "return bot { states = {\n { q = 'x' } } }",
 	  "bot.lua:2: /: 'states' has an item without a name: Name = { ... "
