@@ -18,9 +18,9 @@
 #include "lua/pattern.h"
 
 static const char *files[] = {
-	"tests/unit/lua2/intents/learn.txt",
-	"tests/unit/lua2/intents/held_out.txt",
-	"tests/unit/lua2/intents/foreign.txt",
+	"tests/unit/lua/intents/learn.txt",
+	"tests/unit/lua/intents/held_out.txt",
+	"tests/unit/lua/intents/foreign.txt",
 };
 
 /* The next line of `f`, its intent and its phrase; false: the end. */
